@@ -1,0 +1,39 @@
+# davenport_module(NAME SOURCES a.cpp … [LINKS lib …]) makes the static library davenport_NAME.
+function(davenport_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  foreach(source IN LISTS ARG_SOURCES) # BOOTSTRAP
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}") # BOOTSTRAP
+      list(REMOVE_ITEM ARG_SOURCES ${source}) # BOOTSTRAP
+    endif() # BOOTSTRAP
+  endforeach() # BOOTSTRAP
+  if(NOT ARG_SOURCES) # BOOTSTRAP
+    return() # BOOTSTRAP
+  endif() # BOOTSTRAP
+  add_library(davenport_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(davenport_${name} PUBLIC "${CMAKE_SOURCE_DIR}/include")
+  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/include")
+    target_include_directories(davenport_${name} PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/include")
+  endif()
+  target_link_libraries(davenport_${name} PUBLIC ${ARG_LINKS} PRIVATE davenport_flags ${ARG_PRIVATE_LINKS})
+endfunction()
+
+# davenport_test(NAME SOURCES a.cpp … LINKS lib …) makes one Catch2 program and one CTest entry.
+function(davenport_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  foreach(source IN LISTS ARG_SOURCES) # BOOTSTRAP
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}") # BOOTSTRAP
+      list(REMOVE_ITEM ARG_SOURCES ${source}) # BOOTSTRAP
+    endif() # BOOTSTRAP
+  endforeach() # BOOTSTRAP
+  if(NOT ARG_SOURCES) # BOOTSTRAP
+    return() # BOOTSTRAP
+  endif() # BOOTSTRAP
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}/test")
+  target_link_libraries(test_${name} PRIVATE davenport_flags test_main ${ARG_LINKS})
+  add_test(NAME ${name} COMMAND test_${name} --order rand --rng-seed time)
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+endfunction()

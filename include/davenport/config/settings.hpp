@@ -1,0 +1,93 @@
+#pragma once
+
+#include "davenport/base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace davenport::config {
+
+// Everything that can be set, with its default. One TOML file, overridden by the environment
+// (DAVENPORT_SECTION_NAME), overridden by command-line flags. docs/configuration.md is checked
+// against the table in settings.cpp by a test.
+struct Settings {
+    struct {
+        std::string directory = "davenport-data";
+    } data;
+    struct {
+        std::string listen = "127.0.0.1:3000";
+        std::string public_url;  // empty = http(s)://<listen address>
+        std::string tls_certificate_file;
+        std::string tls_key_file;
+        std::int64_t workers = 8;
+        std::int64_t max_connections = 4096;
+        std::int64_t max_header_bytes = 32 * 1024;
+        std::int64_t max_body_bytes = std::int64_t{8} << 30;         // an uploaded backup
+        std::int64_t max_bulk_bytes = 32 << 20;                      // a body held in memory
+        std::int64_t max_attachment_bytes = std::int64_t{1} << 30;   // a document's attachment
+        std::int64_t max_appended_bytes = 32 << 20;                  // PUT …/attachments/:name
+        std::int64_t max_buffered_bytes = 96 << 20;                  // of all bodies in memory
+        std::int64_t header_timeout_ms = 10'000;
+        std::int64_t idle_timeout_ms = 60'000;
+        std::int64_t body_timeout_ms = 30'000;
+        std::int64_t drain_timeout_ms = 10'000;
+    } http;
+    struct {
+        std::string components = "athena_components";
+        std::string sessions = "athena_sessions";
+        std::string system = "athena_system";
+        std::vector<std::string> others;  // further protected databases, by name
+        std::string couchdb_url;
+        std::int64_t cache_bytes = 16 << 20;  // of each embedded database
+    } databases;
+    struct {
+        // What the console writes for itself and must not come back: other backups, login sessions,
+        // messages between its processes, its API description.
+        std::vector<std::string> skipped_types = {"athena_backup", "session_athena",
+                                                  "pillow_talk_doc", "json_validation"};
+        std::int64_t max_segments = 8;
+    } backup;
+    struct {
+        std::string deployer_url;
+        std::string version_tag;  // "ibp_versions": {"tag": …}; empty = the product's version
+    } console;
+    struct {
+        std::int64_t threads = 2;
+        std::int64_t lease_ms = 15'000;
+        std::int64_t max_attempts = 5;
+    } jobs;
+    struct {
+        std::vector<std::string> allow;
+        std::string signing_secret;
+        std::int64_t timeout_ms = 10'000;
+        std::int64_t first_retry_ms = 5'000;
+        std::int64_t give_up_after_ms = 24 * 3'600'000;
+    } webhooks;
+    struct {
+        std::int64_t session_lifetime_secs = 8 * 3600;
+        std::int64_t failures_per_minute = 20;
+        std::string policy_file;  // JSON role -> actions; empty = built in
+    } access;
+    struct {
+        std::string level = "info";  // trace, debug, info, warn, error
+    } log;
+};
+
+// One row of the table of settings.
+struct SettingInfo {
+    std::string section, name;
+    std::string type;           // "text", "number", "list"
+    std::string default_value;  // as TOML
+    std::string description;
+};
+std::vector<SettingInfo> setting_table();
+
+// file (may be empty) < environment ("NAME=value" entries) < overrides ("section.name" -> text). An unknown key, a bad
+// value or an unknown DAVENPORT_… variable is invalid_argument and names the key and the place.
+Result<Settings> load(const std::string& file, const std::vector<std::string>& environment,
+                      const std::vector<std::pair<std::string, std::string>>& overrides);
+
+}  // namespace davenport::config

@@ -1,0 +1,271 @@
+#include "davenport/config/settings.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <functional>
+#include <toml++/toml.h>
+#include <variant>
+
+namespace davenport::config {
+namespace {
+
+using Texts = std::vector<std::string>;
+using Target = std::variant<std::string*, std::int64_t*, Texts*>;
+
+struct Row {
+    const char* section;
+    const char* name;
+    Target (*target)(Settings&);
+    const char* description;
+    std::int64_t minimum = 0;
+    std::int64_t maximum = 0;
+};
+
+constexpr std::int64_t any = std::int64_t{1} << 50;
+
+#define DAVENPORT_SETTING(section, name) \
+    #section, #name, [](Settings& s) -> Target { return &s.section.name; }
+
+// The one list of settings: file keys, environment names, bounds and the documentation follow.
+const Row rows[] = {
+    {DAVENPORT_SETTING(data, directory), "where databases, vault and spooled uploads are kept"},
+    {DAVENPORT_SETTING(http, listen), "HOST:PORT to accept requests on; port 0 picks a free one"},
+    {DAVENPORT_SETTING(http, public_url),
+     "scheme://host[:port] that answers use for links; empty: the listening address"},
+    {DAVENPORT_SETTING(http, tls_certificate_file), "PEM certificate chain; empty: plain HTTP"},
+    {DAVENPORT_SETTING(http, tls_key_file), "PEM private key of the certificate"},
+    {DAVENPORT_SETTING(http, workers), "threads that answer requests", 1, 256},
+    {DAVENPORT_SETTING(http, max_connections), "open connections; beyond: 503", 1, 1'000'000},
+    {DAVENPORT_SETTING(http, max_header_bytes), "request line and headers; beyond: 431", 1024, 1 << 20},
+    {DAVENPORT_SETTING(http, max_body_bytes), "an uploaded backup; beyond: 413", 1024, any},
+    {DAVENPORT_SETTING(http, max_bulk_bytes), "any other body that is held in memory; beyond: 413", 1024,
+     1 << 30},
+    {DAVENPORT_SETTING(http, max_attachment_bytes), "attachment of a document; beyond: 413", 1, any},
+    {DAVENPORT_SETTING(http, max_appended_bytes), "text appended to a backup; beyond: 413", 1, 1 << 30},
+    {DAVENPORT_SETTING(http, max_buffered_bytes), "all bodies held in memory at one time; beyond: 503",
+     1 << 20, any},
+    {DAVENPORT_SETTING(http, header_timeout_ms), "time for a client to send its headers: 408", 10, any},
+    {DAVENPORT_SETTING(http, idle_timeout_ms), "keep-alive connection without a request: closed", 10,
+     any},
+    {DAVENPORT_SETTING(http, body_timeout_ms), "body without progress, either way: closed", 10, any},
+    {DAVENPORT_SETTING(http, drain_timeout_ms), "time for requests under way when the service stops", 0,
+     any},
+    {DAVENPORT_SETTING(databases, components), "name of the components database (DB_COMPONENTS)"},
+    {DAVENPORT_SETTING(databases, sessions), "name of the sessions database (DB_SESSIONS)"},
+    {DAVENPORT_SETTING(databases, system), "name of the system database (DB_SYSTEM)"},
+    {DAVENPORT_SETTING(databases, others), "further databases to back up, by name"},
+    {DAVENPORT_SETTING(databases, couchdb_url), "CouchDB cluster that holds the databases; empty: embedded"},
+    {DAVENPORT_SETTING(databases, cache_bytes), "page cache of each embedded database", 1 << 20, 1 << 30},
+    {DAVENPORT_SETTING(backup, skipped_types), "document types that backups leave out"},
+    {DAVENPORT_SETTING(backup, max_segments), "segments a backup needs before older ones are merged", 2,
+     64},
+    {DAVENPORT_SETTING(console, deployer_url), "goes into the rebuilt whitelist"},
+    {DAVENPORT_SETTING(console, version_tag), "ibp_versions.tag of backup docs; empty: our version"},
+    {DAVENPORT_SETTING(jobs, threads), "jobs that run at one time", 1, 64},
+    {DAVENPORT_SETTING(jobs, lease_ms), "silence after which another instance takes a job over", 1000,
+     any},
+    {DAVENPORT_SETTING(jobs, max_attempts), "crashes in a row before a job is given up", 1, 1000},
+    {DAVENPORT_SETTING(webhooks, allow),
+     "hosts, addresses or CIDR ranges, with optional :port, that webhooks may reach although private"},
+    {DAVENPORT_SETTING(webhooks, signing_secret), "whsec_ + base64; empty: made at the first start"},
+    {DAVENPORT_SETTING(webhooks, timeout_ms), "time for one delivery attempt", 10, 300'000},
+    {DAVENPORT_SETTING(webhooks, first_retry_ms), "wait before the second attempt; then doubling", 10,
+     any},
+    {DAVENPORT_SETTING(webhooks, give_up_after_ms), "age at which a delivery is given up", 1000, any},
+    {DAVENPORT_SETTING(access, session_lifetime_secs), "of a login session", 60, 31 * 24 * 3600},
+    {DAVENPORT_SETTING(access, failures_per_minute), "wrong credentials per address and per key", 1,
+     100'000},
+    {DAVENPORT_SETTING(access, policy_file), "JSON object role -> actions; empty: the built-in roles"},
+    {DAVENPORT_SETTING(log, level), "trace, debug, info, warn or error"},
+};
+
+#undef DAVENPORT_SETTING
+
+const Row* find(std::string_view section, std::string_view name) {
+    for (const Row& row : rows)
+        if (section == row.section && name == row.name) return &row;
+    return nullptr;
+}
+
+Result<> set_number(const Row& row, std::int64_t& target, std::int64_t value, std::string_view place) {
+    if (value < row.minimum || value > row.maximum)
+        return fail(ErrorCode::invalid_argument, "{}: {}.{} is {}; it must be {} to {}", place,
+                    row.section, row.name, value, row.minimum, row.maximum);
+    target = value;
+    return {};
+}
+
+Texts split(std::string_view text) {
+    Texts parts;
+    while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        std::string_view part = text.substr(0, comma);
+        while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+        while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+        if (!part.empty()) parts.emplace_back(part);
+        if (comma == std::string_view::npos) break;
+        text.remove_prefix(comma + 1);
+    }
+    return parts;
+}
+
+Result<> set_text(const Row& row, Settings& settings, std::string_view text, std::string_view place) {
+    const Target target = row.target(settings);
+    if (auto* const* string = std::get_if<std::string*>(&target)) {
+        **string = text;
+    } else if (auto* const* list = std::get_if<Texts*>(&target)) {
+        **list = split(text);
+    } else {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error != std::errc{} || end != text.data() + text.size())
+            return fail(ErrorCode::invalid_argument, "{}: {}.{} is \"{}\"; it must be a whole number",
+                        place, row.section, row.name, text);
+        return set_number(row, *std::get<std::int64_t*>(target), value, place);
+    }
+    return {};
+}
+
+Result<> set_node(const Row& row, Settings& settings, const toml::node& node, std::string_view place) {
+    const auto wrong = [&](std::string_view expected) {
+        return fail(ErrorCode::invalid_argument, "{}, line {}: {}.{} must be {}", place,
+                    node.source().begin.line, row.section, row.name, expected);
+    };
+    const Target target = row.target(settings);
+    if (auto* const* string = std::get_if<std::string*>(&target)) {
+        const auto* value = node.as_string();
+        if (!value) return wrong("a text");
+        **string = value->get();
+    } else if (auto* const* list = std::get_if<Texts*>(&target)) {
+        const toml::array* array = node.as_array();
+        if (!array) return wrong("a list of texts");
+        Texts texts;
+        for (const toml::node& element : *array) {
+            const auto* value = element.as_string();
+            if (!value) return wrong("a list of texts");
+            texts.push_back(value->get());
+        }
+        **list = std::move(texts);
+    } else {
+        const auto* value = node.as_integer();
+        if (!value) return wrong("a whole number");
+        return set_number(row, *std::get<std::int64_t*>(target), value->get(), place);
+    }
+    return {};
+}
+
+Result<> load_file(const std::string& file, Settings& settings) {
+    toml::table document;
+    try {
+        document = toml::parse_file(file);
+    } catch (const toml::parse_error& error) {
+        return fail(ErrorCode::invalid_argument, "{}, line {}: {}", file, error.source().begin.line,
+                    error.description());
+    }
+    for (const auto& [section_key, section_node] : document) {
+        const std::string_view section = section_key.str();
+        const toml::table* table = section_node.as_table();
+        const bool known = std::any_of(std::begin(rows), std::end(rows),
+                                       [&](const Row& row) { return section == row.section; });
+        if (!known || !table)
+            return fail(ErrorCode::invalid_argument, "{}, line {}: unknown setting \"{}\"", file,
+                        section_node.source().begin.line, section);
+        for (const auto& [name_key, node] : *table) {
+            const Row* row = find(section, name_key.str());
+            if (!row)
+                return fail(ErrorCode::invalid_argument, "{}, line {}: unknown setting \"{}.{}\"", file,
+                            node.source().begin.line, section, name_key.str());
+            DAVENPORT_TRY(set_node(*row, settings, node, file));
+        }
+    }
+    return {};
+}
+
+std::string environment_name(const Row& row) {
+    std::string name = std::string("DAVENPORT_") + row.section + "_" + row.name;
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return name;
+}
+
+Result<> load_environment(const std::vector<std::string>& environment, Settings& settings) {
+    for (const std::string& entry : environment) {
+        if (!entry.starts_with("DAVENPORT_")) continue;
+        const std::size_t equals = entry.find('=');
+        if (equals == std::string::npos) continue;
+        const std::string name = entry.substr(0, equals);
+        const Row* row = nullptr;
+        for (const Row& candidate : rows)
+            if (environment_name(candidate) == name) row = &candidate;
+        if (!row)
+            return fail(ErrorCode::invalid_argument, "environment: unknown setting {}", name);
+        DAVENPORT_TRY(set_text(*row, settings, std::string_view(entry).substr(equals + 1),
+                               "environment " + name));
+    }
+    return {};
+}
+
+Result<> check(const Settings& settings) {
+    if (settings.http.tls_certificate_file.empty() != settings.http.tls_key_file.empty())
+        return fail(ErrorCode::invalid_argument,
+                    "http.tls_certificate_file and http.tls_key_file must be set together");
+    static constexpr std::string_view levels[] = {"trace", "debug", "info", "warn", "error"};
+    if (std::find(std::begin(levels), std::end(levels), settings.log.level) == std::end(levels))
+        return fail(ErrorCode::invalid_argument,
+                    "log.level is \"{}\"; it must be trace, debug, info, warn or error",
+                    settings.log.level);
+    const std::string& listen = settings.http.listen;
+    const std::size_t colon = listen.rfind(':');
+    int port = -1;
+    if (colon != std::string::npos && colon > 0)
+        std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), port);
+    if (port < 0 || port > 65535)
+        return fail(ErrorCode::invalid_argument, "http.listen is \"{}\"; it must be HOST:PORT", listen);
+    return {};
+}
+
+std::string quoted(std::string_view text) {
+    return fmt::format("\"{}\"", text);
+}
+
+}  // namespace
+
+std::vector<SettingInfo> setting_table() {
+    Settings defaults;
+    std::vector<SettingInfo> table;
+    for (const Row& row : rows) {
+        const Target target = row.target(defaults);
+        SettingInfo info{row.section, row.name, "", "", row.description};
+        if (auto* const* text = std::get_if<std::string*>(&target)) {
+            info.type = "text";
+            info.default_value = quoted(**text);
+        } else if (auto* const* list = std::get_if<Texts*>(&target)) {
+            info.type = "list";
+            for (const std::string& element : **list)
+                info.default_value += (info.default_value.empty() ? "" : ", ") + quoted(element);
+            info.default_value = "[" + info.default_value + "]";
+        } else {
+            info.type = "number";
+            info.default_value = std::to_string(*std::get<std::int64_t*>(target));
+        }
+        table.push_back(std::move(info));
+    }
+    return table;
+}
+
+Result<Settings> load(const std::string& file, const std::vector<std::string>& environment,
+                      const std::vector<std::pair<std::string, std::string>>& overrides) {
+    Settings settings;
+    if (!file.empty()) DAVENPORT_TRY(load_file(file, settings));
+    DAVENPORT_TRY(load_environment(environment, settings));
+    for (const auto& [key, text] : overrides) {
+        const std::size_t dot = key.find('.');
+        const Row* row = find(key.substr(0, dot), key.substr(dot + 1));
+        if (!row) return fail(ErrorCode::internal, "no setting {}", key);
+        DAVENPORT_TRY(set_text(*row, settings, text, "--" + std::string(row->name)));
+    }
+    DAVENPORT_TRY(check(settings));
+    return settings;
+}
+
+}  // namespace davenport::config

@@ -1,0 +1,48 @@
+#include "davenport/base/encoding.hpp"
+
+#include "davenport/base/random.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace davenport;
+
+TEST_CASE("base64 follows RFC 4648") {
+    const std::pair<std::string, std::string> vectors[] = {
+        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    for (const auto& [bytes, text] : vectors) {
+        CHECK(to_base64(bytes) == text);
+        CHECK(from_base64(text).value() == bytes);
+    }
+}
+
+TEST_CASE("base64 of any bytes comes back") {
+    for (std::size_t size = 0; size < 200; ++size) {
+        const std::string bytes = random_bytes(size);
+        CHECK(from_base64(to_base64(bytes)).value() == bytes);
+    }
+}
+
+TEST_CASE("base64 that is not strict is refused") {
+    for (const char* text : {"Z", "Zg", "Zg=", "Zg==Zg==", "Z===", "====", "Zm9v!", "Zm 9", "Zh==", "Zm9="})
+        CHECK_FALSE(from_base64(text));
+}
+
+TEST_CASE("hex comes back and refuses what is no hex") {
+    CHECK(to_hex(std::string("\x00\xff\x10", 3)) == "00ff10");
+    CHECK(from_hex("00fF10").value() == std::string("\x00\xff\x10", 3));
+    CHECK_FALSE(from_hex("0"));
+    CHECK_FALSE(from_hex("0g"));
+}
+
+TEST_CASE("invalid UTF-8 is found where it begins") {
+    const std::size_t none = std::string_view::npos;
+    CHECK(find_invalid_utf8("plain") == none);
+    CHECK(find_invalid_utf8("h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80") == none);
+    CHECK(find_invalid_utf8("ab\xff") == 2);
+    CHECK(find_invalid_utf8("\xc0\x80") == 0);          // overlong NUL
+    CHECK(find_invalid_utf8("\xe0\x80\x80") == 0);      // overlong
+    CHECK(find_invalid_utf8("x\xed\xa0\x80") == 1);     // surrogate
+    CHECK(find_invalid_utf8("\xf4\x90\x80\x80") == 0);  // beyond U+10FFFF
+    CHECK(find_invalid_utf8("abc\xe2\x82") == 3);       // cut
+}

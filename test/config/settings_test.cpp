@@ -1,0 +1,81 @@
+#include "davenport/config/settings.hpp"
+
+#include "support/temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+using namespace davenport;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string write_file(const test::TemporaryDirectory& directory, const std::string& text) {
+    const std::string path = directory / "davenport.toml";
+    std::ofstream(path) << text;
+    return path;
+}
+
+std::string refusal(const Result<config::Settings>& settings) {
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().code == ErrorCode::invalid_argument);
+    return settings.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("defaults stand without any source") {
+    const auto settings = config::load("", {}, {}).value();
+    CHECK(settings.data.directory == "davenport-data");
+    CHECK(settings.http.listen == "127.0.0.1:3000");
+    CHECK(settings.databases.components == "athena_components");
+    CHECK(settings.backup.skipped_types.front() == "athena_backup");
+}
+
+TEST_CASE("flags win over the environment, the environment over the file") {
+    const test::TemporaryDirectory directory;
+    const std::string file = write_file(directory,
+                                        "[http]\nworkers = 3\nidle_timeout_ms = 111\n"
+                                        "[webhooks]\nallow = [\"a\"]\n[data]\ndirectory = \"file\"\n");
+    const auto settings = config::load(file, {"DAVENPORT_HTTP_WORKERS=4", "PATH=/bin",
+                                              "DAVENPORT_WEBHOOKS_ALLOW=127.0.0.1, 10.0.0.0/8",
+                                              "DAVENPORT_DATA_DIRECTORY=env"},
+                                       {{"data.directory", "flag"}})
+                              .value();
+    CHECK(settings.http.workers == 4);
+    CHECK(settings.http.idle_timeout_ms == 111);
+    CHECK(settings.webhooks.allow == std::vector<std::string>{"127.0.0.1", "10.0.0.0/8"});
+    CHECK(settings.data.directory == "flag");
+}
+
+TEST_CASE("an unknown key or a bad value is named") {
+    const test::TemporaryDirectory directory;
+    const auto load_text = [&](const std::string& text) {
+        return config::load(write_file(directory, text), {}, {});
+    };
+    CHECK_THAT(refusal(load_text("[http]\nwokers = 3\n")), Contains("http.wokers") && Contains("line 2"));
+    CHECK_THAT(refusal(load_text("[htp]\nworkers = 3\n")), Contains("htp"));
+    CHECK_THAT(refusal(load_text("workers = 3\n")), Contains("workers"));
+    CHECK_THAT(refusal(load_text("[http]\nworkers = \"3\"\n")), Contains("http.workers"));
+    CHECK_THAT(refusal(load_text("[http]\nworkers = 0\n")), Contains("http.workers"));
+    CHECK_THAT(refusal(load_text("[webhooks]\nallow = [1]\n")), Contains("webhooks.allow"));
+    CHECK_THAT(refusal(load_text("[http\n")), Contains("line 1"));
+    CHECK_THAT(refusal(config::load(directory / "missing.toml", {}, {})), Contains("missing.toml"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})), Contains("DAVENPORT_HTTP_WOKERS"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WORKERS=three"}, {})), Contains("http.workers"));
+    CHECK_THAT(refusal(config::load("", {}, {{"http.listen", "nowhere"}})), Contains("http.listen"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_LOG_LEVEL=loud"}, {})), Contains("log.level"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_TLS_KEY_FILE=k"}, {})), Contains("tls"));
+}
+
+TEST_CASE("the documentation names every setting with its default") {
+    std::ifstream file(DOCUMENTATION);
+    std::ostringstream text;
+    text << file.rdbuf();
+    for (const config::SettingInfo& setting : config::setting_table()) {
+        const std::string row = "| `" + setting.section + "." + setting.name + "` | `" +
+                                setting.default_value + "` | " + setting.description + " |";
+        CHECK_THAT(text.str(), Contains(row));
+    }
+}
