@@ -1,0 +1,20 @@
+#pragma once
+
+#include "davenport/base/json.hpp"
+#include "davenport/restore/restore.hpp"
+#include "davenport/vault/vault.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+// The JSON that the HTTP API and the command line both answer with.
+namespace davenport::service {
+
+json::object to_json(const vault::Verification& verification);
+json::object to_json(const restore::Report& dry_run);
+
+// Counts of all differences and the first `listed` of them.
+Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
+                                  std::string_view after, std::uint64_t listed);
+
+}  // namespace davenport::service

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "davenport/backup_doc/writer.hpp"
+#include "davenport/base/clock.hpp"
+#include "davenport/config/settings.hpp"
+#include "davenport/documents/document_store.hpp"
+#include "davenport/jobs/runner.hpp"
+#include "davenport/rbac/access.hpp"
+#include "davenport/restore/restore.hpp"
+#include "davenport/vault/vault.hpp"
+#include "davenport/webhooks/delivery_queue.hpp"
+#include "davenport/webhooks/transactions.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace davenport::service {
+
+// What a caller asks of a restore.
+struct RestoreRequest {
+    restore::Mode mode = restore::Mode::overlay;
+    std::vector<std::string> skip_components, skip_sessions, skip_system;  // document ids
+    std::string client_webhook_url;  // empty = none; checked against the address policy first
+    std::string by;                  // the caller's name, for the transaction
+};
+
+struct StartedRestore {
+    std::string tx_id;
+};
+
+// The product on one data directory: stores, vault, jobs, access and webhooks wired together, and
+// the use cases that the HTTP API and the command line share. Thread-safe.
+class Service {
+  public:
+    enum class Background { run, leave };  // whether this process takes jobs and deliveries
+
+    // Opens (and at the first start creates) everything below settings.data.directory; with
+    // Background::run also takes up what a crash interrupted.
+    static Result<std::unique_ptr<Service>> open(const config::Settings& settings,
+                                                 Background background);
+    ~Service();
+    // Stops taking work; running jobs are put back for the next start.
+    void stop(std::chrono::milliseconds deadline);
+
+    // Backups. in_progress (detail = id of what runs) while a backup or restore runs anywhere on
+    // this control database.
+    Result<std::string> start_backup(std::string_view by);  // the id
+    Result<std::vector<std::string>> backup_ids();          // oldest first; running and failed ones too
+    struct Backup {
+        backup_doc::Summary summary;
+        std::optional<vault::Manifest> manifest;  // only when complete
+    };
+    Result<Backup> backup(std::string_view id);  // not_found
+    Result<jobs::Job> wait_for_backup(std::string_view id, std::chrono::milliseconds timeout);
+    Result<> append(std::string_view backup_id, std::string_view name, std::string_view text);
+    Result<> remove_backup(std::string_view id);  // in_use while something runs on it
+
+    // Restores. Everything is checked before anything is accepted: unknown id, unreadable upload,
+    // refused webhook URL, unknown database keys.
+    Result<StartedRestore> start_restore(std::string_view backup_id, const RestoreRequest& request);
+    // `path`: an upload in the spool directory; taken over (renamed) when accepted. The URL in the
+    // upload is used when the request names none.
+    Result<StartedRestore> start_restore_of_upload(const std::string& path,
+                                                   const RestoreRequest& request);
+    Result<restore::Report> dry_run(std::string_view backup_id, const RestoreRequest& request);
+    Result<restore::Report> dry_run_of_upload(const std::string& path, const RestoreRequest& request);
+    Result<webhooks::Transaction> transaction(std::string_view tx_id);  // with the job's live progress
+    Result<webhooks::Transactions::Page> transactions(std::uint64_t limit, std::uint64_t skip);
+    Result<webhooks::Transaction> wait_for_restore(std::string_view tx_id,
+                                                   std::chrono::milliseconds timeout);
+
+    documents::DocumentStore& documents();
+    vault::Vault& vault();
+    rbac::Access& access();
+    const rbac::Policy& policy() const;
+    webhooks::DeliveryQueue& deliveries();
+    const config::Settings& settings() const;
+    const Clock& clock() const;
+    const std::string& spool_directory() const;
+    const std::string& instance_uuid() const;
+
+    static constexpr std::string_view control_database = "davenport_control";
+
+  private:
+    struct Impl;
+    explicit Service(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace davenport::service

@@ -1,0 +1,56 @@
+#include "answers.hpp"
+#include "davenport/service/reports.hpp"
+#include "family.hpp"
+
+namespace davenport::api {
+namespace {
+
+constexpr std::uint64_t listed_differences = 1000;
+
+// Checks and comparisons of what is stored; they change nothing.
+class Audit {
+  public:
+    explicit Audit(const Surroundings& surroundings) : service_(surroundings.service) {}
+
+    http::Response verify(const std::vector<std::string>& ids) const {
+        const auto verification = service_.vault().verify(ids, {});
+        if (!verification && verification.error().code == ErrorCode::not_found)
+            return missing_answer();
+        if (!verification) return error_answer(verification.error());
+        return answer(200, service::to_json(*verification));
+    }
+
+    http::Response diff(const http::Request& request) const {
+        const auto compared = service::diff_to_json(service_.vault(), request.capture("id"),
+                                                    request.capture("other"), listed_differences);
+        if (!compared && (compared.error().code == ErrorCode::not_found ||
+                          compared.error().code == ErrorCode::invalid_argument))
+            return missing_answer();
+        if (!compared) return error_answer(compared.error());
+        return answer(200, *compared);
+    }
+
+  private:
+    service::Service& service_;
+};
+
+}  // namespace
+
+void add_audit_routes(http::Router& router, const Surroundings& surroundings) {
+    const auto audit = std::make_shared<Audit>(surroundings);
+    const std::vector<std::string_view> read = {rbac::action::settings, rbac::action::audit};
+    const auto add = [&](std::string_view pattern, VersionedHandler handler) {
+        add_everywhere(router, surroundings, "GET", pattern, http::BodyPolicy::none(), read,
+                       std::move(handler));
+    };
+    add("/verification",
+        [audit](http::Request&, std::string_view) { return audit->verify({}); });
+    add("/backups/:id/verification", [audit](http::Request& request, std::string_view) {
+        return audit->verify({request.capture("id")});
+    });
+    add("/backups/:id/diff/:other", [audit](http::Request& request, std::string_view) {
+        return audit->diff(request);
+    });
+}
+
+}  // namespace davenport::api

@@ -1,0 +1,74 @@
+#include "commands.hpp"
+#include "common_options.hpp"
+#include "output.hpp"
+#include "progress_display.hpp"
+
+namespace davenport::cli {
+namespace {
+
+struct Options : CommonOptions {
+    RestoreWishes wishes;
+    bool exact = false;
+    bool dry_run = false;
+};
+
+std::string counts_text(const json::object& counts) {
+    std::string text;
+    if (const json::object* databases = object_member(counts, "dbs"))
+        for (const auto& [name, value] : *databases)
+            if (const json::object* row = value.if_object())
+                text += fmt::format("{}: {} to create, {} to change, {} unchanged, {} to delete, {} skipped\n",
+                                    std::string(name), number_or_zero(*row, "created"),
+                                    number_or_zero(*row, "changed"), number_or_zero(*row, "unchanged"),
+                                    number_or_zero(*row, "deleted"), number_or_zero(*row, "skipped"));
+    return text;
+}
+
+int run(Options& options) {
+    options.wishes.mode = options.exact ? RestoreWishes::Mode::exact : RestoreWishes::Mode::overlay;
+    options.wishes.run = options.dry_run ? RestoreWishes::Run::dry : RestoreWishes::Run::real;
+    const auto operations = options.operations();
+    if (!operations) return report(operations.error());
+    const Result<json::object> ended = [&] {
+        ProgressDisplay display("restore");
+        return (*operations)->restore(options.wishes, display.watcher());
+    }();
+    if (!ended) return report(ended.error());
+
+    if (options.dry_run) return options.json ? print_json(*ended) : print_result(counts_text(*ended));
+
+    const bool success = text_or(*ended, "status") == "success";
+    if (options.json) {
+        const int code = print_json(*ended);
+        return success ? code : exit_operation_failed;
+    }
+    std::string lines;
+    if (const json::array* messages = array_member(*ended, "athena_messages"))
+        for (const json::value& line : *messages)
+            if (line.is_string()) lines += std::string(line.as_string()) + "\n";
+    if (success) return print_result(lines + "restored\n");
+    fmt::print(stderr, "{}davenport: the restore failed: {}\n", lines, text_or(*ended, "message"));
+    return exit_operation_failed;
+}
+
+}  // namespace
+
+void add_restore(CLI::App& program, Work& chosen) {
+    auto* command = program.add_subcommand(
+        "restore", "Restore a backup, or a file that holds a backup doc, and wait for the end");
+    const auto options = std::make_shared<Options>();
+    command->add_option("SOURCE", options->wishes.source, "a backup's id or a file")->required();
+    command->add_option("--skip-components", options->wishes.skip_components,
+                        "id of a components document to leave alone; may be repeated");
+    command->add_option("--skip-sessions", options->wishes.skip_sessions, "the same for sessions");
+    command->add_option("--skip-system", options->wishes.skip_system, "the same for system");
+    command->add_flag("--exact", options->exact, "also delete documents that the backup does not hold");
+    command->add_flag("--dry-run", options->dry_run, "only count what would change");
+    command->add_option("--webhook", options->wishes.webhook_url, "URL that is told the result");
+    options->add_data_options(*command);
+    options->add_service_options(*command);
+    options->add_output_options(*command);
+    command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+}
+
+}  // namespace davenport::cli

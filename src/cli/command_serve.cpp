@@ -1,0 +1,124 @@
+#include "commands.hpp"
+#include "common_options.hpp"
+#include "davenport/api/routes.hpp"
+#include "davenport/http/server.hpp"
+#include "davenport/service/service.hpp"
+#include "output.hpp"
+
+#include <charconv>
+#include <csignal>
+#include <future>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+namespace davenport::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+// config::load has checked the form.
+Address parse_address(const std::string& listen) {
+    const std::size_t colon = listen.rfind(':');
+    Address address{listen.substr(0, colon), 0};
+    if (address.host.starts_with('[') && address.host.ends_with(']'))
+        address.host = address.host.substr(1, address.host.size() - 2);
+    std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), address.port);
+    return address;
+}
+
+std::string url_of(const config::Settings& settings, const Address& address, std::uint16_t port) {
+    const bool tls = !settings.http.tls_certificate_file.empty();
+    const bool v6 = address.host.find(':') != std::string::npos;
+    return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", v6 ? "[" : "", address.host,
+                       v6 ? "]" : "", port);
+}
+
+http::ServerOptions server_options(const service::Service& service, const Address& address) {
+    const auto& http = service.settings().http;
+    http::ServerOptions options;
+    options.host = address.host;
+    options.port = address.port;
+    options.tls_certificate_file = http.tls_certificate_file;
+    options.tls_key_file = http.tls_key_file;
+    options.workers = static_cast<unsigned>(http.workers);
+    options.max_connections = static_cast<unsigned>(http.max_connections);
+    options.max_header_bytes = static_cast<std::uint32_t>(http.max_header_bytes);
+    options.max_buffered_body_bytes = static_cast<std::uint64_t>(http.max_buffered_bytes);
+    options.header_timeout = milliseconds(http.header_timeout_ms);
+    options.idle_timeout = milliseconds(http.idle_timeout_ms);
+    options.body_timeout = milliseconds(http.body_timeout_ms);
+    options.spool_directory = service.spool_directory();
+    return options;
+}
+
+// Every connection is a file; the usual soft limit of 1,024 is below our own.
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int run(const CommonOptions& options) {
+    // Blocked here and so in every thread that is started below; waited for at the end.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    raise_file_limit();
+
+    const auto settings = options.settings();
+    if (!settings) return report(settings.error());
+    spdlog::set_level(spdlog::level::from_str(settings->log.level));
+    const Address address = parse_address(settings->http.listen);
+
+    auto service = service::Service::open(*settings, service::Service::Background::run);
+    if (!service) return report(service.error());
+
+    const api::Authorization authorization((*service)->access(), (*service)->policy());
+    // Only known once the server listens, when requests may already be on their way.
+    std::promise<std::string> public_url;
+    const api::Surroundings surroundings{
+        **service, authorization,
+        [url = public_url.get_future().share()] { return url.get(); }};
+    http::Router router;
+    api::add_routes(router, surroundings);
+
+    auto server = http::Server::start(server_options(**service, address), std::move(router));
+    if (!server) return report(server.error());
+    const std::string url = url_of(*settings, address, (*server)->port());
+    public_url.set_value(settings->http.public_url.empty() ? url : settings->http.public_url);
+    if (print_result(fmt::format("listening on {}\n", url)) != exit_success) return exit_operation_failed;
+
+    int received = 0;
+    sigwait(&signals, &received);
+    spdlog::info("signal {}: finishing requests", received);
+    // A second signal ends the process at once, as an impatient operator expects.
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    std::signal(SIGTERM, SIG_DFL);
+    std::signal(SIGINT, SIG_DFL);
+    const milliseconds deadline(settings->http.drain_timeout_ms);
+    if (!(*server)->drain(deadline)) spdlog::warn("some requests did not finish in time");
+    server->reset();
+    (*service)->stop(deadline);
+    return exit_success;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& program, Work& chosen) {
+    auto* command = program.add_subcommand("serve", "Run the service");
+    const auto options = std::make_shared<CommonOptions>();
+    options->add_data_options(*command);
+    command->add_option("--listen", options->listen, "HOST:PORT (default: 127.0.0.1:3000)");
+    command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+}
+
+}  // namespace davenport::cli

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace davenport::cli {
+
+// Each adds one command; the command's work, when it was chosen, is stored in `chosen` and returns
+// the exit code.
+using Work = std::function<int()>;
+
+void add_serve(CLI::App& program, Work& chosen);
+void add_keys(CLI::App& program, Work& chosen);
+void add_backup(CLI::App& program, Work& chosen);
+void add_list(CLI::App& program, Work& chosen);
+void add_show(CLI::App& program, Work& chosen);
+void add_verify(CLI::App& program, Work& chosen);
+void add_diff(CLI::App& program, Work& chosen);
+void add_restore(CLI::App& program, Work& chosen);
+
+}  // namespace davenport::cli

@@ -1,0 +1,57 @@
+#include "common_options.hpp"
+
+#include <cstdlib>
+#include <unistd.h>
+
+namespace davenport::cli {
+
+void CommonOptions::add_data_options(CLI::App& command) {
+    command.add_option("--config", config_file, "configuration file (TOML)");
+    command.add_option("--data", data_directory, "data directory (default: ./davenport-data)");
+    command.add_option("--couchdb", couchdb_url, "CouchDB cluster that holds the databases");
+}
+
+void CommonOptions::add_service_options(CLI::App& command) {
+    command.add_option("--url", url, "work on the running service at this URL");
+    command.add_option("--key", key,
+                       "KEY:SECRET for --url; the environment variable DAVENPORT_KEY keeps it out of "
+                       "the shell's history");
+}
+
+void CommonOptions::add_output_options(CLI::App& command) {
+    command.add_flag("--json", json, "write the result as JSON");
+}
+
+Result<config::Settings> CommonOptions::settings() const {
+    std::vector<std::string> environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        // The two that are not settings of the service but of this program.
+        if (!text.starts_with("DAVENPORT_KEY=") && !text.starts_with("DAVENPORT_URL="))
+            environment.emplace_back(text);
+    }
+    std::vector<std::pair<std::string, std::string>> overrides;
+    if (!data_directory.empty()) overrides.emplace_back("data.directory", data_directory);
+    if (!couchdb_url.empty()) overrides.emplace_back("databases.couchdb_url", couchdb_url);
+    if (!listen.empty()) overrides.emplace_back("http.listen", listen);
+    return config::load(config_file, environment, overrides);
+}
+
+Result<std::unique_ptr<Operations>> CommonOptions::operations() const {
+    std::string service = url;
+    std::string credentials = key;
+    const char* from_environment = std::getenv("DAVENPORT_URL");
+    if (service.empty() && data_directory.empty() && config_file.empty() && from_environment)
+        service = from_environment;
+    if (const char* text = std::getenv("DAVENPORT_KEY"); credentials.empty() && text)
+        credentials = text;
+    if (!service.empty()) {
+        if (!data_directory.empty())
+            return fail(ErrorCode::invalid_argument, "--url and --data exclude each other");
+        return connect(service, credentials);
+    }
+    DAVENPORT_ASSIGN(const config::Settings loaded, settings());
+    return open_local(loaded);
+}
+
+}  // namespace davenport::cli

@@ -1,0 +1,127 @@
+#include "common_options.hpp"
+#include "davenport/service/reports.hpp"
+#include "davenport/service/service.hpp"
+
+#include <filesystem>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace davenport::cli {
+namespace {
+
+constexpr std::chrono::milliseconds glance{150};
+
+class LocalOperations final : public Operations {
+  public:
+    explicit LocalOperations(std::unique_ptr<service::Service> service)
+        : service_(std::move(service)) {}
+
+    Result<json::object> back_up(const Watcher& watch) override {
+        DAVENPORT_ASSIGN(const std::string id, service_->start_backup("command line"));
+        for (;;) {
+            const auto job = service_->wait_for_backup(id, glance);
+            if (job && job->ended()) return envelope(id);
+            if (!job && job.error().code != ErrorCode::timeout) return fail(job.error());
+            DAVENPORT_ASSIGN(const auto backup, service_->backup(id));
+            Status status;
+            for (const auto& database : backup.summary.databases) status.done += database.documents;
+            watch(status);
+        }
+    }
+
+    Result<std::vector<std::string>> list() override { return service_->backup_ids(); }
+
+    Result<json::object> envelope(const std::string& id) override {
+        std::string text;
+        DAVENPORT_TRY(write(id, backup_doc::Contents::envelope_only, [&](std::string_view part) -> Result<> {
+            text += part;
+            return {};
+        }));
+        return parse_json_object(text);
+    }
+
+    Result<> show(const std::string& id, const TextSink& sink) override {
+        return write(id, backup_doc::Contents::everything, sink);
+    }
+
+    Result<json::object> verify(const std::vector<std::string>& ids) override {
+        DAVENPORT_ASSIGN(const vault::Verification found, service_->vault().verify(ids, {}));
+        return service::to_json(found);
+    }
+
+    Result<json::object> diff(const std::string& before, const std::string& after) override {
+        return service::diff_to_json(service_->vault(), before, after, 100'000);
+    }
+
+    Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
+        service::RestoreRequest request;
+        request.mode = wishes.mode == RestoreWishes::Mode::exact ? restore::Mode::exact
+                                                                 : restore::Mode::overlay;
+        request.skip_components = wishes.skip_components;
+        request.skip_sessions = wishes.skip_sessions;
+        request.skip_system = wishes.skip_system;
+        request.client_webhook_url = wishes.webhook_url;
+        request.by = "command line";
+        const bool upload = std::filesystem::is_regular_file(wishes.source);
+        if (wishes.run == RestoreWishes::Run::dry) {
+            DAVENPORT_ASSIGN(const restore::Report report,
+                             upload ? service_->dry_run_of_upload(wishes.source, request)
+                                    : service_->dry_run(wishes.source, request));
+            return service::to_json(report);
+        }
+        DAVENPORT_ASSIGN(const service::StartedRestore started,
+                         upload ? start_upload(wishes.source, request)
+                                : service_->start_restore(wishes.source, request));
+        for (;;) {
+            const auto transaction = service_->wait_for_restore(started.tx_id, glance);
+            if (transaction && transaction->status != webhooks::Status::pending)
+                return webhooks::to_json(*transaction);
+            if (!transaction && transaction.error().code != ErrorCode::timeout)
+                return fail(transaction.error());
+            DAVENPORT_ASSIGN(const auto current, service_->transaction(started.tx_id));
+            watch({current.documents_done, current.documents_total, current.bytes});
+        }
+    }
+
+  private:
+    Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
+        DAVENPORT_ASSIGN(auto backup, service_->backup(id));
+        DAVENPORT_ASSIGN(const auto writer,
+                         backup_doc::Writer::create(service_->vault(), std::move(backup.summary),
+                                                    backup.manifest ? &*backup.manifest : nullptr,
+                                                    contents));
+        std::vector<char> buffer(256 * 1024);
+        for (;;) {
+            DAVENPORT_ASSIGN(const std::size_t size, writer->read(buffer));
+            if (size == 0) return {};
+            DAVENPORT_TRY(sink({buffer.data(), size}));
+        }
+    }
+
+    // The service takes an upload over and removes it in the end; the user's file stays.
+    Result<service::StartedRestore> start_upload(const std::string& file,
+                                                 const service::RestoreRequest& request) {
+        const std::string copy =
+            fmt::format("{}/command-line-{}.json", service_->spool_directory(), getpid());
+        std::error_code error;
+        std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing, error);
+        if (error) return fail(posix_error("can't copy " + file, error.value()));
+        auto started = service_->start_restore_of_upload(copy, request);
+        std::filesystem::remove(copy, error);
+        return started;
+    }
+
+    std::unique_ptr<service::Service> service_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Operations>> open_local(const config::Settings& settings) {
+    // Warnings and errors of the work itself; its result is printed by the command.
+    spdlog::set_level(spdlog::level::warn);
+    DAVENPORT_ASSIGN(auto service,
+                     service::Service::open(settings, service::Service::Background::run));
+    return std::unique_ptr<Operations>(std::make_unique<LocalOperations>(std::move(service)));
+}
+
+}  // namespace davenport::cli

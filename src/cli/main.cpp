@@ -1,0 +1,61 @@
+#include "commands.hpp"
+#include "davenport/service/version.hpp"
+#include "output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstring>
+#include <curl/curl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <string>
+#include <string_view>
+
+namespace {
+
+// A secret that was given as an argument must not be readable in the list of processes.
+void hide_secrets(int count, char** arguments) {
+    for (int i = 1; i < count; ++i) {
+        const std::string_view argument = arguments[i];
+        if (argument == "--key" && i + 1 < count)
+            std::memset(arguments[i + 1], '*', std::strlen(arguments[i + 1]));
+        else if (argument.starts_with("--key="))
+            std::memset(arguments[i] + 6, '*', argument.size() - 6);
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    using namespace davenport::cli;
+    std::signal(SIGPIPE, SIG_IGN);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    // stdout is for results alone.
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("davenport"));
+
+    CLI::App program("Backs up document databases and restores them.", "davenport");
+    program.set_version_flag("--version", std::string(davenport::product_version));
+    program.require_subcommand(1);
+    Work chosen;
+    add_serve(program, chosen);
+    add_keys(program, chosen);
+    add_backup(program, chosen);
+    add_list(program, chosen);
+    add_show(program, chosen);
+    add_verify(program, chosen);
+    add_diff(program, chosen);
+    add_restore(program, chosen);
+
+    try {
+        program.parse(count, arguments);
+    } catch (const CLI::ParseError& error) {
+        const int code = program.exit(error);
+        return code == 0 ? exit_success : exit_usage;
+    }
+    hide_secrets(count, arguments);
+    try {
+        return chosen();
+    } catch (const std::exception& error) {
+        return report({davenport::ErrorCode::internal, error.what(), {}});
+    }
+}

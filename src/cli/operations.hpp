@@ -1,0 +1,49 @@
+#pragma once
+
+#include "davenport/backup_doc/writer.hpp"
+#include "davenport/base/json.hpp"
+#include "davenport/base/result.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace davenport::cli {
+
+// How far a backup or restore has come.
+struct Status {
+    std::uint64_t done = 0, total = 0;  // documents
+    std::uint64_t bytes = 0;
+};
+using Watcher = std::function<void(const Status&)>;
+using TextSink = std::function<Result<>(std::string_view)>;
+
+struct RestoreWishes {
+    std::string source;  // a backup's id, or the path of a file that holds a backup doc
+    std::vector<std::string> skip_components, skip_sessions, skip_system;
+    std::string webhook_url;
+    enum class Mode { overlay, exact } mode = Mode::overlay;
+    enum class Run { real, dry } run = Run::real;
+};
+
+// The operations of the product, on a data directory in this process or on a running service. The
+// JSON objects are the HTTP API's answers.
+class Operations {
+  public:
+    virtual ~Operations() = default;
+
+    // Starts a backup and waits for its end; the backup doc without documents.
+    virtual Result<json::object> back_up(const Watcher& watch) = 0;
+    virtual Result<std::vector<std::string>> list() = 0;
+    virtual Result<json::object> envelope(const std::string& id) = 0;
+    virtual Result<> show(const std::string& id, const TextSink& sink) = 0;
+    virtual Result<json::object> verify(const std::vector<std::string>& ids) = 0;
+    virtual Result<json::object> diff(const std::string& before, const std::string& after) = 0;
+    // Waits for its end: the webhook transaction, or the counts of a dry run.
+    virtual Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) = 0;
+};
+
+}  // namespace davenport::cli

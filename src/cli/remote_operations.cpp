@@ -1,0 +1,137 @@
+#include "common_options.hpp"
+#include "davenport/http/message.hpp"
+#include "http_client.hpp"
+#include "output.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+namespace davenport::cli {
+namespace {
+
+constexpr std::string_view root = "/ak/api/v3";
+constexpr std::chrono::milliseconds pause_between_looks{200};
+
+std::string list_text(const std::vector<std::string>& ids) {
+    json::array array;
+    for (const std::string& id : ids) array.emplace_back(id);
+    return to_text(json::value(array));
+}
+
+class RemoteOperations final : public Operations {
+  public:
+    RemoteOperations(const std::string& url, const std::string& key) : client_(url, key) {}
+
+    Result<json::object> back_up(const Watcher& watch) override {
+        DAVENPORT_ASSIGN(const json::object started,
+                         HttpClient::expect(client_.send("POST", path("/backups"))));
+        const std::string id = text_or(started, "id");
+        for (;;) {
+            DAVENPORT_ASSIGN(json::object backup, envelope(id));
+            if (!boolean_member(backup, "in_progress").value_or(false)) return backup;
+            watch({number_or_zero(backup, "doc_count"), 0, 0});
+            std::this_thread::sleep_for(pause_between_looks);
+        }
+    }
+
+    Result<std::vector<std::string>> list() override {
+        DAVENPORT_ASSIGN(const json::object answer,
+                         HttpClient::expect(client_.send("GET", path("/backups"))));
+        std::vector<std::string> ids;
+        if (const json::array* array = array_member(answer, "ids"))
+            for (const json::value& id : *array)
+                if (id.is_string()) ids.emplace_back(id.as_string());
+        return ids;
+    }
+
+    Result<json::object> envelope(const std::string& id) override {
+        return HttpClient::expect(
+            client_.send("GET", path("/backups/" + http::percent_encode(id) + "?docs=false")));
+    }
+
+    Result<> show(const std::string& id, const TextSink& sink) override {
+        return client_.download(path("/backups/" + http::percent_encode(id)), sink);
+    }
+
+    Result<json::object> verify(const std::vector<std::string>& ids) override {
+        if (ids.empty()) return HttpClient::expect(client_.send("GET", path("/verification")));
+        json::object sum{{"sound", true}, {"findings", json::array()}};
+        static constexpr std::string_view counts[] = {"backups", "segments", "attachments", "bytes"};
+        for (const std::string& id : ids) {
+            DAVENPORT_ASSIGN(const json::object one,
+                             HttpClient::expect(client_.send(
+                                 "GET", path("/backups/" + http::percent_encode(id) + "/verification"))));
+            if (!boolean_member(one, "sound").value_or(false)) sum["sound"] = false;
+            for (const std::string_view count : counts)
+                sum[json::string_view(count.data(), count.size())] =
+                    number_or_zero(sum, count) + number_or_zero(one, count);
+            if (const json::array* findings = array_member(one, "findings"))
+                for (const json::value& finding : *findings) sum["findings"].as_array().push_back(finding);
+        }
+        return sum;
+    }
+
+    Result<json::object> diff(const std::string& before, const std::string& after) override {
+        return HttpClient::expect(client_.send("GET", path("/backups/" + http::percent_encode(before) +
+                                                           "/diff/" + http::percent_encode(after))));
+    }
+
+    Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
+        std::string query = wishes.mode == RestoreWishes::Mode::exact ? "?mode=exact" : "?mode=overlay";
+        if (wishes.run == RestoreWishes::Run::dry) query += "&dry_run=true";
+        const auto skip = [&](std::string_view name, const std::vector<std::string>& ids) {
+            if (!ids.empty())
+                query += fmt::format("&{}={}", name, http::percent_encode(list_text(ids)));
+        };
+        skip("skip_components", wishes.skip_components);
+        skip("skip_sessions", wishes.skip_sessions);
+        skip("skip_system", wishes.skip_system);
+
+        Result<HttpClient::Answer> sent = HttpClient::Answer{};
+        if (std::filesystem::is_regular_file(wishes.source)) {
+            if (!wishes.webhook_url.empty())
+                return fail(ErrorCode::invalid_argument,
+                            "--webhook: for a file on a service, write client_webhook_url into the file");
+            sent = client_.upload(path("/backups") + query, wishes.source);
+        } else {
+            std::string body;
+            if (!wishes.webhook_url.empty())
+                body = to_text(json::object{{"client_webhook_url", wishes.webhook_url}});
+            sent = client_.send("PUT", path("/backups/" + http::percent_encode(wishes.source)) + query, body);
+        }
+        DAVENPORT_ASSIGN(json::object answer, HttpClient::expect(sent));
+        if (wishes.run == RestoreWishes::Run::dry) return answer;
+        return follow(text_or(answer, "url"), watch);
+    }
+
+  private:
+    static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
+
+    // The answer's URL may name a public address that is not reachable from here: only its last part
+    // is used.
+    Result<json::object> follow(const std::string& url, const Watcher& watch) {
+        const std::string tx = url.substr(url.rfind('/') + 1);
+        for (;;) {
+            DAVENPORT_ASSIGN(json::object transaction,
+                             HttpClient::expect(client_.send("GET", path("/webhooks/txs/" + tx))));
+            if (text_or(transaction, "status") != "pending") return transaction;
+            if (const json::object* progress = object_member(transaction, "progress"))
+                watch({number_or_zero(*progress, "docs_done"), number_or_zero(*progress, "docs_total"),
+                       number_or_zero(*progress, "bytes")});
+            std::this_thread::sleep_for(pause_between_looks);
+        }
+    }
+
+    HttpClient client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key) {
+    if (key.find(':') == std::string::npos)
+        return fail(ErrorCode::invalid_argument, "--key must be KEY:SECRET (or set DAVENPORT_KEY)");
+    return std::unique_ptr<Operations>(std::make_unique<RemoteOperations>(url, key));
+}
+
+}  // namespace davenport::cli

@@ -1,0 +1,233 @@
+#include "impl.hpp"
+
+#include "davenport/replication/backup.hpp"
+#include "davenport/service/version.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace davenport::service {
+namespace {
+
+constexpr std::string_view id_prefix = "03_ibp_db_backup_";
+constexpr std::uint64_t every_job = 1'000'000;
+
+// Unix milliseconds inside a backup id, for sorting; 0 for foreign ids.
+std::int64_t time_of(std::string_view id) {
+    std::int64_t value = 0;
+    if (id.starts_with(id_prefix))
+        std::from_chars(id.data() + id_prefix.size(), id.data() + id.size(), value);
+    return value;
+}
+
+json::object to_json(const replication::DatabaseProgress& database) {
+    return {{"name", database.name},
+            {"started_ms", database.started_ms},
+            {"finished_ms", database.finished_ms},
+            {"last_sequence", database.last_sequence},
+            {"documents", database.documents_read}};
+}
+
+backup_doc::Summary::Database from_json(const json::object& object) {
+    backup_doc::Summary::Database database;
+    database.name = text_or(object, "name");
+    database.started_ms = integer_member(object, "started_ms").value_or(0);
+    database.finished_ms = integer_member(object, "finished_ms").value_or(0);
+    database.last_sequence = text_or(object, "last_sequence");
+    const json::value* documents = object.if_contains("documents");
+    if (documents && documents->is_number())
+        database.documents = documents->to_number<std::uint64_t>();
+    return database;
+}
+
+jobs::Progress progress_of(const std::vector<replication::DatabaseProgress>& databases) {
+    jobs::Progress progress;
+    json::array details;
+    progress.total_steps = static_cast<std::uint32_t>(databases.size());
+    for (const replication::DatabaseProgress& database : databases) {
+        progress.done += database.documents_read;
+        progress.total += database.documents_expected;
+        progress.bytes += database.bytes_read;
+        if (database.finished_ms != 0) ++progress.on_step;
+        details.push_back(to_json(database));
+    }
+    progress.details["databases"] = std::move(details);
+    return progress;
+}
+
+std::string tag(const config::Settings& settings) {
+    return settings.console.version_tag.empty() ? std::string(product_version)
+                                                : settings.console.version_tag;
+}
+
+// What is known of a backup that has no manifest: it runs, or it failed.
+backup_doc::Summary summarise(const jobs::Job& job) {
+    backup_doc::Summary summary;
+    summary.id = job.id;
+    summary.started_ms = job.created_ms;
+    summary.in_progress = !job.ended();
+    if (const json::array* databases = array_member(job.progress.details, "databases"))
+        for (const json::value& database : *databases)
+            if (database.is_object()) summary.databases.push_back(from_json(database.as_object()));
+    if (job.state == jobs::State::failed) {
+        summary.ended_ms = job.finished_ms;
+        summary.error = job.error.message.empty() ? "the backup failed" : job.error.message;
+    }
+    return summary;
+}
+
+}  // namespace
+
+void Service::Impl::handle_backups() {
+    jobs::Kind backup;
+    backup.run = [this](jobs::Context& context) -> Result<json::object> {
+        replication::BackupOptions options;
+        options.id = context.job().id;
+        options.databases = protected_databases();
+        options.skipped_types = settings.backup.skipped_types;
+        options.product_version = tag(settings);
+        DAVENPORT_ASSIGN(
+            const vault::Manifest manifest,
+            replication::back_up(*documents, *vault, clock, options,
+                                 [&](const std::vector<replication::DatabaseProgress>& databases)
+                                     -> Result<> {
+                                     context.report(progress_of(databases));
+                                     if (context.stopping())
+                                         return fail(ErrorCode::cancelled, "the service is stopping");
+                                     return {};
+                                 }));
+        std::uint64_t count = 0;
+        for (const vault::DatabaseManifest& database : manifest.databases) count += database.documents;
+        return json::object{{"documents", count}};
+    };
+    backup.ended = [this](const jobs::Job& job) -> Result<> {
+        if (job.state != jobs::State::succeeded) {
+            spdlog::error("backup {} failed: {}", job.id, job.error.message);
+            return {};
+        }
+        spdlog::info("backup {} is complete", job.id);
+        // Merging segments is no part of the backup: it may take long and may fail without harm.
+        jobs::Runner::Submission next;
+        next.id = "compaction_" + job.id;
+        next.kind = kind::compaction;
+        next.group = kind::compaction;
+        const auto submitted = runner->submit(std::move(next));
+        if (!submitted && submitted.error().code != ErrorCode::already_exists &&
+            submitted.error().code != ErrorCode::in_progress)
+            spdlog::warn("compaction after {} could not be queued: {}", job.id,
+                         submitted.error().message);
+        return {};
+    };
+    runner->handle(std::string(kind::backup), std::move(backup));
+
+    jobs::Kind compaction;
+    compaction.run = [this](jobs::Context& context) -> Result<json::object> {
+        std::uint64_t segments = 0;
+        for (const std::string& name : protected_databases()) {
+            if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
+            DAVENPORT_ASSIGN(const unsigned written,
+                             vault->compact(name, static_cast<unsigned>(settings.backup.max_segments)));
+            segments += written;
+        }
+        return json::object{{"segments_written", segments}};
+    };
+    runner->handle(std::string(kind::compaction), std::move(compaction));
+
+    jobs::Kind removal;
+    removal.run = [this](jobs::Context& context) -> Result<json::object> {
+        const std::string id = text_or(context.job().parameters, "backup_id");
+        auto freed = vault->remove(id, "deleted by " + text_or(context.job().parameters, "by"));
+        // Gone already: an earlier attempt was interrupted after the deletion.
+        if (!freed && freed.error().code == ErrorCode::not_found) freed = std::uint64_t{0};
+        if (!freed) return fail(freed.error());
+        DAVENPORT_ASSIGN(const std::uint64_t garbage, vault->collect_garbage(24 * 3600));
+        return json::object{{"bytes", *freed + garbage}};
+    };
+    runner->handle(std::string(kind::removal), std::move(removal));
+}
+
+Result<std::string> Service::start_backup(std::string_view by) {
+    for (std::int64_t now = impl_->clock.now_ms();; ++now) {
+        jobs::Runner::Submission submission;
+        submission.id = fmt::format("{}{}", id_prefix, now);
+        submission.kind = kind::backup;
+        submission.group = exclusive_group;
+        submission.parameters = {{"by", by}};
+        const std::string id = submission.id;
+        const auto taken = impl_->vault->manifest(id);
+        if (taken) continue;
+        if (taken.error().code != ErrorCode::not_found) return fail(taken.error());
+        const auto submitted = impl_->runner->submit(std::move(submission));
+        if (submitted) return id;
+        if (submitted.error().code != ErrorCode::already_exists) return fail(submitted.error());
+    }
+}
+
+Result<std::vector<std::string>> Service::backup_ids() {
+    DAVENPORT_ASSIGN(std::vector<std::string> ids, impl_->vault->list());
+    DAVENPORT_ASSIGN(const auto backups, impl_->runner->list(kind::backup, every_job));
+    for (const jobs::Job& job : backups)
+        if (job.state != jobs::State::succeeded) ids.push_back(job.id);
+    std::stable_sort(ids.begin(), ids.end(), [](const std::string& a, const std::string& b) {
+        const std::int64_t x = time_of(a);
+        const std::int64_t y = time_of(b);
+        return x != y ? x < y : a < b;
+    });
+    // A job that has just committed stands in both lists.
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return ids;
+}
+
+Result<Service::Backup> Service::backup(std::string_view id) {
+    // The job first: once it has committed, the manifest is there to be found.
+    const auto job = impl_->runner->get(id);
+    if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
+    auto manifest = impl_->vault->manifest(id);
+    if (manifest) {
+        Backup backup{backup_doc::summarise(*manifest), std::move(*manifest)};
+        return backup;
+    }
+    if (manifest.error().code != ErrorCode::not_found) return fail(manifest.error());
+    if (!job || job->kind != kind::backup || job->state == jobs::State::succeeded)
+        return fail(ErrorCode::not_found, "missing");
+    Backup backup{summarise(*job), std::nullopt};
+    backup.summary.product_tag = tag(impl_->settings);
+    return backup;
+}
+
+Result<jobs::Job> Service::wait_for_backup(std::string_view id, std::chrono::milliseconds timeout) {
+    return impl_->runner->wait(id, timeout);
+}
+
+Result<> Service::append(std::string_view backup_id, std::string_view name, std::string_view text) {
+    DAVENPORT_TRY(backup(backup_id));
+    return impl_->vault->append_attachment(backup_id, name, text);
+}
+
+Result<> Service::remove_backup(std::string_view id) {
+    DAVENPORT_ASSIGN(const Backup found, backup(id));
+    if (found.summary.in_progress) return fail(ErrorCode::in_use, "backup {} is running", id);
+    if (!found.manifest) return impl_->runner->remove(id);
+
+    jobs::Runner::Submission submission;
+    submission.id = fmt::format("removal_{}_{}", id, impl_->clock.now_ms());
+    submission.kind = kind::removal;
+    submission.group = exclusive_group;
+    submission.parameters = {{"backup_id", id}};
+    const std::string job_id = submission.id;
+    const auto submitted = impl_->runner->submit(std::move(submission));
+    if (!submitted && submitted.error().code == ErrorCode::in_progress)
+        return fail(ErrorCode::in_use, "{} is running and may need backup {}",
+                    submitted.error().detail, id);
+    if (!submitted) return fail(submitted.error());
+    DAVENPORT_ASSIGN(const jobs::Job ended, impl_->runner->wait(job_id, std::chrono::minutes(10)));
+    if (ended.state != jobs::State::succeeded) return fail(ended.error);
+    const auto job_removed = impl_->runner->remove(id);
+    if (!job_removed && job_removed.error().code != ErrorCode::not_found)
+        return fail(job_removed.error());
+    return {};
+}
+
+}  // namespace davenport::service

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "davenport/service/service.hpp"
+
+#include "davenport/base/json.hpp"
+
+#include <memory>
+#include <string>
+
+namespace davenport::service {
+
+// Everything that changes the vault or restores excludes everything else of that kind.
+inline constexpr std::string_view exclusive_group = "backup-restore";
+
+namespace kind {
+inline constexpr std::string_view backup = "backup";
+inline constexpr std::string_view restore = "restore";
+inline constexpr std::string_view removal = "removal";
+inline constexpr std::string_view compaction = "compaction";
+}  // namespace kind
+
+struct Service::Impl {
+    config::Settings settings;
+    SystemClock clock;
+    std::string spool_directory;
+    std::string instance_uuid;
+    std::optional<rbac::Policy> own_policy;
+
+    // In the order of their needs: destroyed from the last to the first.
+    std::unique_ptr<documents::DocumentStore> documents;
+    std::shared_ptr<documents::Database> control;
+    std::unique_ptr<vault::Vault> vault;
+    std::unique_ptr<rbac::Access> access;
+    std::unique_ptr<webhooks::Transactions> transactions;
+    std::unique_ptr<webhooks::DeliveryQueue> deliveries;
+    std::unique_ptr<jobs::Runner> runner;
+
+    std::vector<std::string> protected_databases() const;
+    restore::RestoreOptions restore_options(const RestoreRequest& request) const;
+
+    void handle_backups();   // backups.cpp: backup, removal, compaction
+    void handle_restores();  // restores.cpp
+
+    // restores.cpp
+    Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,
+                                          const std::string& tx_id);
+    Result<> sweep_uploads();
+    std::string upload_path(std::string_view tx_id) const;
+};
+
+}  // namespace davenport::service

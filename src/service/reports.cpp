@@ -1,0 +1,57 @@
+#include "davenport/service/reports.hpp"
+
+#include <array>
+
+namespace davenport::service {
+
+json::object to_json(const vault::Verification& verification) {
+    json::array findings;
+    for (const vault::Finding& finding : verification.findings)
+        findings.push_back(json::object{{"backup", finding.backup_id},
+                                        {"db", finding.database},
+                                        {"object", finding.object},
+                                        {"message", finding.message}});
+    return {{"sound", verification.sound()},
+            {"backups", verification.backups},
+            {"segments", verification.segments},
+            {"attachments", verification.attachments},
+            {"bytes", verification.raw_bytes},
+            {"findings", std::move(findings)}};
+}
+
+json::object to_json(const restore::Report& dry_run) {
+    json::object databases;
+    for (const restore::DatabaseCounts& counts : dry_run.databases)
+        databases[counts.database] = json::object{{"created", counts.created},
+                                                  {"changed", counts.changed},
+                                                  {"unchanged", counts.unchanged},
+                                                  {"deleted", counts.deleted},
+                                                  {"skipped", counts.skipped}};
+    return {{"message", "ok"}, {"dry_run", true}, {"dbs", std::move(databases)}};
+}
+
+Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
+                                  std::string_view after, std::uint64_t listed) {
+    static constexpr const char* names[] = {"added", "changed", "removed"};
+    std::array<std::uint64_t, 3> counts{};
+    std::uint64_t all = 0;
+    json::array rows;
+    DAVENPORT_TRY(vault.diff(before, after, [&](const vault::Difference& difference) -> Result<> {
+        const auto kind = static_cast<std::size_t>(difference.kind);
+        ++counts[kind];
+        if (all++ < listed)
+            rows.push_back(json::object{{"db", difference.database},
+                                        {"id", difference.id},
+                                        {"change", names[kind]},
+                                        {"before", difference.before_revision},
+                                        {"after", difference.after_revision}});
+        return {};
+    }));
+    return json::object{{"added", counts[0]},
+                        {"changed", counts[1]},
+                        {"removed", counts[2]},
+                        {"truncated", all > listed},
+                        {"differences", std::move(rows)}};
+}
+
+}  // namespace davenport::service

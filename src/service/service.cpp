@@ -1,0 +1,177 @@
+#include "davenport/service/service.hpp"
+
+#include "davenport/base/random.hpp"
+#include "impl.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/stat.h>
+
+namespace davenport::service {
+namespace {
+
+Result<> make_directory(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) return fail(posix_error("can't make the directory " + path, error.value()));
+    // Databases, backups and uploads hold secrets: nobody else on the machine reads them.
+    if (chmod(path.c_str(), 0700) != 0) return fail(posix_error("can't protect " + path, errno));
+    return {};
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return fail(posix_error("can't read " + path, errno));
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+Result<rbac::Policy> load_policy(const std::string& path) {
+    DAVENPORT_ASSIGN(const std::string text, read_text_file(path));
+    auto policy = rbac::Policy::parse(text);
+    if (!policy)
+        return fail(ErrorCode::invalid_argument, "access.policy_file {}: {}", path,
+                    policy.error().message);
+    return policy;
+}
+
+// The instance's own id, the same over restarts and for every instance of one control database.
+Result<std::string> load_uuid(documents::Database& control) {
+    for (;;) {
+        auto stored = control.get("davenport");
+        if (stored) {
+            DAVENPORT_ASSIGN(const json::object body, parse_json_object(stored->body));
+            return text_or(body, "uuid");
+        }
+        if (stored.error().code != ErrorCode::not_found) return fail(stored.error());
+        const std::string body = fmt::format(R"({{"uuid":"{}"}})", random_uuid());
+        documents::DocumentWrite write;
+        write.id = "davenport";
+        write.body = body;
+        DAVENPORT_ASSIGN(const auto outcomes,
+                         control.write({&write, 1}, documents::WriteMode::interactive,
+                                       documents::Atomicity::each));
+        // A conflict means that another instance was first: read its id.
+        const auto& outcome = outcomes.front();
+        if (outcome.error && outcome.error->code != ErrorCode::conflict) return fail(*outcome.error);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> Service::Impl::protected_databases() const {
+    std::vector<std::string> names = {settings.databases.components, settings.databases.sessions,
+                                      settings.databases.system};
+    names.insert(names.end(), settings.databases.others.begin(), settings.databases.others.end());
+    return names;
+}
+
+Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Service::~Service() {
+    stop(std::chrono::seconds(5));
+}
+
+Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
+                                               Background background) {
+    if (!settings.databases.couchdb_url.empty())
+        return fail(ErrorCode::unsupported,
+                    "databases.couchdb_url is set, but this version only knows the embedded store");
+
+    auto impl = std::make_unique<Impl>();
+    impl->settings = settings;
+    const std::string& directory = settings.data.directory;
+    DAVENPORT_TRY(make_directory(directory));
+    impl->spool_directory = directory + "/spool";
+    DAVENPORT_TRY(make_directory(impl->spool_directory));
+    DAVENPORT_TRY(make_directory(directory + "/uploads"));
+
+    documents::EmbeddedOptions embedded;
+    embedded.cache_bytes_per_database = static_cast<std::uint64_t>(settings.databases.cache_bytes);
+    DAVENPORT_ASSIGN(impl->documents, documents::open_embedded(directory + "/databases", embedded));
+    DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
+    for (const std::string& name : impl->protected_databases()) {
+        if (name == control_database)
+            return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state", name);
+        DAVENPORT_TRY(impl->documents->open_or_create(name));
+    }
+    DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
+
+    DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
+    DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock));
+
+    if (!settings.access.policy_file.empty()) {
+        DAVENPORT_ASSIGN(impl->own_policy, load_policy(settings.access.policy_file));
+    }
+    rbac::AccessOptions access;
+    access.session_lifetime_ms = settings.access.session_lifetime_secs * 1000;
+    access.failures_per_minute = static_cast<unsigned>(settings.access.failures_per_minute);
+    DAVENPORT_ASSIGN(impl->access, rbac::Access::open(impl->control, impl->clock, access));
+
+    DAVENPORT_ASSIGN(impl->transactions, webhooks::Transactions::open(impl->control, impl->clock));
+    DAVENPORT_ASSIGN(auto policy, webhooks::AddressPolicy::create(settings.webhooks.allow));
+    webhooks::DeliveryOptions delivery;
+    delivery.timeout = std::chrono::milliseconds(settings.webhooks.timeout_ms);
+    delivery.first_retry = std::chrono::milliseconds(settings.webhooks.first_retry_ms);
+    delivery.give_up_after = std::chrono::milliseconds(settings.webhooks.give_up_after_ms);
+    DAVENPORT_ASSIGN(impl->deliveries, webhooks::DeliveryQueue::open(
+                                           impl->control, impl->clock, std::move(policy), delivery,
+                                           settings.webhooks.signing_secret));
+
+    jobs::Options jobs;
+    jobs.threads = static_cast<unsigned>(settings.jobs.threads);
+    jobs.lease = std::chrono::milliseconds(settings.jobs.lease_ms);
+    jobs.heartbeat = jobs.lease / 4;
+    jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
+    DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
+    impl->handle_backups();
+    impl->handle_restores();
+
+    if (background == Background::run) {
+        DAVENPORT_TRY(impl->sweep_uploads());
+        DAVENPORT_TRY(impl->access->sweep());
+        DAVENPORT_TRY(impl->deliveries->start());
+        DAVENPORT_TRY(impl->runner->start());
+    }
+    return std::unique_ptr<Service>(new Service(std::move(impl)));
+}
+
+void Service::stop(std::chrono::milliseconds deadline) {
+    if (impl_->runner) impl_->runner->stop(deadline);
+    if (impl_->deliveries) impl_->deliveries->stop();
+}
+
+documents::DocumentStore& Service::documents() {
+    return *impl_->documents;
+}
+vault::Vault& Service::vault() {
+    return *impl_->vault;
+}
+rbac::Access& Service::access() {
+    return *impl_->access;
+}
+const rbac::Policy& Service::policy() const {
+    return impl_->own_policy ? *impl_->own_policy : rbac::Policy::standard();
+}
+webhooks::DeliveryQueue& Service::deliveries() {
+    return *impl_->deliveries;
+}
+const config::Settings& Service::settings() const {
+    return impl_->settings;
+}
+const Clock& Service::clock() const {
+    return impl_->clock;
+}
+const std::string& Service::spool_directory() const {
+    return impl_->spool_directory;
+}
+const std::string& Service::instance_uuid() const {
+    return impl_->instance_uuid;
+}
+
+}  // namespace davenport::service
