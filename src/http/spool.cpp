@@ -1,0 +1,98 @@
+#include "spool.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+namespace davenport::http {
+namespace {
+
+constexpr std::string_view prefix = "upload-";
+constexpr std::string_view suffix = ".part";
+
+Result<> sync_path(const std::string& path, int flags) {
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+    if (descriptor < 0) return fail(posix_error(path, errno));
+    const int outcome = ::fsync(descriptor);
+    const int error = errno;
+    ::close(descriptor);
+    if (outcome != 0) return fail(posix_error(path, error));
+    return {};
+}
+
+}  // namespace
+
+SpooledBody& SpooledBody::operator=(SpooledBody&& other) noexcept {
+    if (this != &other) {
+        SpooledBody old(std::move(*this));
+        path_ = std::exchange(other.path_, {});
+        size_ = other.size_;
+    }
+    return *this;
+}
+
+SpooledBody::~SpooledBody() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Result<> SpooledBody::keep_as(const std::string& path) {
+    if (path_.empty()) return fail(ErrorCode::invalid_argument, "there is no spooled body to keep");
+    DAVENPORT_TRY(sync_path(path_, O_RDONLY));
+    if (::rename(path_.c_str(), path.c_str()) != 0) return fail(posix_error(path, errno));
+    path_.clear();  // from here on the file is the caller's
+    const auto parent = std::filesystem::path(path).parent_path();
+    return sync_path(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
+}
+
+Result<SpoolFile> SpoolFile::create(const std::string& directory, std::string_view request_id) {
+    std::string path = fmt::format("{}/{}{}{}", directory, prefix, request_id, suffix);
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0) return fail(posix_error(path, errno));
+    return SpoolFile(std::move(path), descriptor);
+}
+
+SpoolFile::SpoolFile(SpoolFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_) {}
+
+SpoolFile::~SpoolFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Result<> SpoolFile::append(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto written = ::write(descriptor_, bytes.data(), bytes.size());
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            return fail(posix_error(path_, errno));
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+        size_ += static_cast<std::uint64_t>(written);
+    }
+    return {};
+}
+
+SpooledBody SpoolFile::finish() {
+    ::close(std::exchange(descriptor_, -1));
+    return SpooledBody(std::exchange(path_, {}), size_);
+}
+
+Result<> sweep_spool_directory(const std::string& directory) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
+        if (::unlink(entry->path().c_str()) != 0 && errno != ENOENT)
+            return fail(posix_error(entry->path().string(), errno));
+    }
+    if (error) return fail(posix_error("spool directory " + directory, error.value()));
+    return {};
+}
+
+}  // namespace davenport::http

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "davenport/http/message.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace davenport::http {
+
+// An upload on its way into a file of the spool directory. Blocking calls: worker threads only. The
+// file goes with the object unless `finish` handed it on.
+class SpoolFile {
+  public:
+    static Result<SpoolFile> create(const std::string& directory, std::string_view request_id);
+    SpoolFile(SpoolFile&& other) noexcept;
+    SpoolFile& operator=(SpoolFile&&) = delete;
+    ~SpoolFile();
+
+    Result<> append(std::string_view bytes);
+    SpooledBody finish();  // closes the file; call once, last
+
+  private:
+    SpoolFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+
+    std::string path_;
+    int descriptor_ = -1;
+    std::uint64_t size_ = 0;
+};
+
+// Removes what uploads of a killed process left behind. Call before the first upload.
+Result<> sweep_spool_directory(const std::string& directory);
+
+}  // namespace davenport::http
