@@ -1,0 +1,308 @@
+#include "cursors.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace davenport::documents::embedded {
+namespace {
+
+// Above this, looking up each changed document costs more than passing over all of them.
+constexpr std::int64_t lookup_share = 10;  // one in ten
+constexpr std::int64_t max_lookups = 200'000;
+constexpr std::int64_t few_lookups = 1000;
+constexpr std::size_t max_lookup_bytes = std::size_t{32} << 20;  // of ids held in memory
+
+// The columns every statement below begins with, so that one function reads them all.
+#define DAVENPORT_DOC_HEAD "SELECT id, seq, rev, deleted, type, leaves"
+#define DAVENPORT_DOC_BODIES ", attachments, body"
+
+void read_view(const Rows& rows, bool bodies, DocumentView& view, std::string& sequence) {
+    view.id = rows.bytes(0);
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof digits, rows.integer(1)).ptr;
+    sequence.assign(digits, end);
+    view.sequence = sequence;
+    view.revision = rows.bytes(2);
+    view.deleted = rows.integer(3) != 0;
+    view.type = rows.bytes(4);
+    if (!bodies) return;
+    view.attachments = rows.bytes(6);
+    view.body = rows.bytes(7);
+}
+
+const char* all_docs_sql(const AllDocsOptions& options) {
+    // The end that is not to be seen itself is ?3; NULL excludes nothing.
+    if (options.bodies)
+        return options.descending
+                   ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                     " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                     "ORDER BY id DESC"
+                   : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                     " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                     "ORDER BY id";
+    return options.descending
+               ? DAVENPORT_DOC_HEAD
+                 " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                 "ORDER BY id DESC"
+               : DAVENPORT_DOC_HEAD
+                 " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                 "ORDER BY id";
+}
+
+class AllDocsCursor final : public DocumentCursor {
+  public:
+    AllDocsCursor(View view, const AllDocsOptions& options)
+        : view_(std::move(view)),
+          options_(options),
+          statement_(view_->connection(), all_docs_sql(options_)) {}
+
+    Result<const DocumentView*> next() override {
+        if (!rows_) start();
+        DAVENPORT_ASSIGN(const bool found, rows_->next());
+        if (!found) return nullptr;
+        read_view(*rows_, options_.bodies, document_, sequence_);
+        return &document_;
+    }
+
+  private:
+    void start() {
+        const auto& low = options_.descending ? options_.end_id : options_.start_id;
+        const auto& high = options_.descending ? options_.start_id : options_.end_id;
+        const std::string_view first = low ? std::string_view(*low) : std::string_view();
+        // Any blob sorts after every text.
+        const bool excluded = options_.end_id && !options_.inclusive_end;
+        if (high && excluded)
+            statement_.run_in(rows_, first, *high, *options_.end_id);
+        else if (high)
+            statement_.run_in(rows_, first, *high, Null{});
+        else if (excluded)
+            statement_.run_in(rows_, first, Blob{}, *options_.end_id);
+        else
+            statement_.run_in(rows_, first, Blob{}, Null{});
+    }
+
+    View view_;
+    const AllDocsOptions options_;
+    Statement statement_;
+    std::optional<Rows> rows_;
+    DocumentView document_;
+    std::string sequence_;
+};
+
+const char* changes_sql(const ChangesOptions& options) {
+    if (options.bodies)
+        return options.descending ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+               " FROM docs WHERE seq > ? ORDER BY seq DESC"
+                                  : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+               " FROM docs WHERE seq > ? ORDER BY seq";
+    return options.descending ? DAVENPORT_DOC_HEAD " FROM docs WHERE seq > ? ORDER BY seq DESC"
+                              : DAVENPORT_DOC_HEAD " FROM docs WHERE seq > ? ORDER BY seq";
+}
+
+class ChangesCursor final : public DocumentCursor {
+  public:
+    ChangesCursor(View view, const ChangesOptions& options, std::int64_t since)
+        : view_(std::move(view)),
+          options_(options),
+          since_(since),
+          statement_(view_->connection(), changes_sql(options_)) {}
+
+    Result<const DocumentView*> next() override {
+        if (next_leaf_ < leaves_.size()) return show_leaf();
+        if (!rows_) statement_.run_in(rows_, since_);
+        DAVENPORT_ASSIGN(const bool found, rows_->next());
+        if (!found) return nullptr;
+        read_view(*rows_, options_.bodies, document_, sequence_);
+        leaves_.clear();
+        next_leaf_ = 0;
+        if (options_.all_leaves && rows_->integer(5) > 1) DAVENPORT_TRY(load_losing_leaves());
+        return &document_;
+    }
+
+  private:
+    struct Leaf {
+        std::string revision;
+        bool deleted;
+        Content content;
+    };
+
+    Result<> load_losing_leaves() {
+        DocumentReader& reader = view_->reader();
+        DAVENPORT_ASSIGN(const auto stored, reader.find(document_.id));
+        if (!stored) return {};
+        DAVENPORT_ASSIGN(const RevisionTree tree, reader.tree(document_.id, *stored));
+        for (const RevisionTree::Entry* leaf : tree.leaves())
+            if (leaf->first != stored->revision)
+                leaves_.push_back({leaf->first.text(), leaf->second.deleted, leaf->second.content});
+        return {};
+    }
+
+    Result<const DocumentView*> show_leaf() {
+        const Leaf& leaf = leaves_[next_leaf_++];
+        document_.revision = leaf.revision;
+        document_.deleted = leaf.deleted;
+        document_.type = leaf.content.type;
+        if (options_.bodies) {
+            document_.attachments = leaf.content.attachments;
+            document_.body = leaf.content.body;
+        }
+        return &document_;
+    }
+
+    View view_;
+    const ChangesOptions options_;
+    const std::int64_t since_;
+    Statement statement_;
+    std::optional<Rows> rows_;
+    DocumentView document_;
+    std::string sequence_;
+    std::vector<Leaf> leaves_;  // of the document last shown, but its winner
+    std::size_t next_leaf_ = 0;
+};
+
+// One pass over all documents that leaves out what did not change. The plus keeps SQLite from
+// walking the index on seq and sorting.
+class ScanCursor final : public DocumentCursor {
+  public:
+    ScanCursor(View view, std::int64_t since)
+        : view_(std::move(view)),
+          since_(since),
+          statement_(view_->connection(),
+                     since == 0 ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                         " FROM docs WHERE deleted = 0 AND +seq > ? ORDER BY id"
+                                : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                         " FROM docs WHERE +seq > ? ORDER BY id") {}
+
+    Result<const DocumentView*> next() override {
+        if (!rows_) statement_.run_in(rows_, since_);
+        DAVENPORT_ASSIGN(const bool found, rows_->next());
+        if (!found) return nullptr;
+        read_view(*rows_, true, document_, sequence_);
+        return &document_;
+    }
+
+  private:
+    View view_;
+    const std::int64_t since_;
+    Statement statement_;
+    std::optional<Rows> rows_;
+    DocumentView document_;
+    std::string sequence_;
+};
+
+// Ids in one piece of memory, sorted.
+class IdList {
+  public:
+    void add(std::string_view id) {
+        places_.push_back({bytes_.size(), id.size()});
+        bytes_ += id;
+    }
+    void sort() {
+        std::sort(places_.begin(), places_.end(),
+                  [this](const Place& a, const Place& b) { return view(a) < view(b); });
+    }
+    std::size_t bytes() const { return bytes_.size(); }
+    std::size_t size() const { return places_.size(); }
+    std::string_view operator[](std::size_t i) const { return view(places_[i]); }
+
+  private:
+    struct Place {
+        std::size_t begin, length;
+    };
+    std::string_view view(const Place& place) const {
+        return std::string_view(bytes_).substr(place.begin, place.length);
+    }
+    std::string bytes_;
+    std::vector<Place> places_;
+};
+
+class LookupCursor final : public DocumentCursor {
+  public:
+    LookupCursor(View view, IdList ids)
+        : view_(std::move(view)),
+          ids_(std::move(ids)),
+          statement_(view_->connection(),
+                     DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES " FROM docs WHERE id = ?") {}
+
+    Result<const DocumentView*> next() override {
+        if (at_ == ids_.size()) return nullptr;
+        const std::string_view id = ids_[at_++];
+        statement_.run_in(rows_, id);
+        DAVENPORT_ASSIGN(const bool found, rows_->next());
+        if (!found)
+            return fail(ErrorCode::corrupt,
+                        "database \"{}\": document \"{}\" stands in the index alone",
+                        view_->connection().label(), id);
+        read_view(*rows_, true, document_, sequence_);
+        return &document_;
+    }
+
+  private:
+    View view_;
+    IdList ids_;
+    std::size_t at_ = 0;
+    Statement statement_;
+    std::optional<Rows> rows_;
+    DocumentView document_;
+    std::string sequence_;
+};
+
+// The ids that changed after `since`; nullopt when they are too many to look up.
+Result<std::optional<IdList>> changed_ids(Connection& connection, std::int64_t since,
+                                          std::int64_t most) {
+    Statement statement(connection, "SELECT id FROM docs INDEXED BY docs_by_seq WHERE seq > ?");
+    Rows rows = statement.run(since);
+    IdList ids;
+    for (;;) {
+        DAVENPORT_ASSIGN(const bool found, rows.next());
+        if (!found) break;
+        ids.add(rows.bytes(0));
+        if (ids.size() > static_cast<std::size_t>(most) || ids.bytes() > max_lookup_bytes)
+            return std::optional<IdList>{};
+    }
+    ids.sort();
+    return std::optional<IdList>(std::move(ids));
+}
+
+#undef DAVENPORT_DOC_HEAD
+#undef DAVENPORT_DOC_BODIES
+
+}  // namespace
+
+Result<std::int64_t> parse_sequence(std::string_view text) {
+    if (text.empty()) return std::int64_t{0};
+    std::int64_t sequence = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, sequence);
+    if (error != std::errc{} || rest != end || sequence < 0)
+        return fail(ErrorCode::invalid_argument, "the given sequence is none of this database's");
+    return sequence;
+}
+
+Result<std::unique_ptr<DocumentCursor>> all_docs_cursor(View view, const AllDocsOptions& options) {
+    return std::make_unique<AllDocsCursor>(std::move(view), options);
+}
+
+Result<std::unique_ptr<DocumentCursor>> changes_cursor(View view, const ChangesOptions& options) {
+    DAVENPORT_ASSIGN(const std::int64_t since, parse_sequence(options.since));
+    return std::make_unique<ChangesCursor>(std::move(view), options, since);
+}
+
+Result<std::unique_ptr<DocumentCursor>> changed_cursor(View view, std::int64_t since) {
+    DAVENPORT_ASSIGN(const State state, view->reader().state());
+    if (since > state.sequence)
+        return fail(ErrorCode::invalid_argument,
+                    "sequence {} lies after the last one of database \"{}\", {}", since,
+                    view->connection().label(), state.sequence);
+    if (since > 0) {
+        const std::int64_t total = state.documents + state.tombstones;
+        const std::int64_t most =
+            std::min(max_lookups, std::max(few_lookups, total / lookup_share));
+        DAVENPORT_ASSIGN(auto ids, changed_ids(view->connection(), since, most));
+        if (ids) return std::make_unique<LookupCursor>(std::move(view), std::move(*ids));
+    }
+    return std::make_unique<ScanCursor>(std::move(view), since);
+}
+
+}  // namespace davenport::documents::embedded

@@ -1,0 +1,259 @@
+#include "contract.hpp"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <thread>
+
+using namespace davenport;
+using namespace davenport::documents;
+using namespace davenport::documents::test;
+using Strings = std::vector<std::string>;
+
+namespace {
+
+void fill(Database& database, const Strings& ids) {
+    for (const std::string& id : ids) put(database, {id, "{\"of\":\"" + id + "\"}"});
+}
+
+}  // namespace
+
+TEST_CASE("all documents in the order of their ids' bytes") {
+    Fixture f;
+    fill(*f.database, {"b", "B", "a", "\xC3\xA4", "aa", "_design/x", "c"});
+    put(*f.database, {"b", "{}", require(f.database->get("b")).revision, true});
+    const Strings sorted = {"B", "_design/x", "a", "aa", "c", "\xC3\xA4"};
+    CHECK(ids_of(all_docs(*f.database)) == sorted);
+    AllDocsOptions options;
+    options.descending = true;
+    Strings reversed(sorted.rbegin(), sorted.rend());
+    CHECK(ids_of(all_docs(*f.database, options)) == reversed);
+
+    options = {};
+    options.bodies = false;
+    const std::vector<Row> rows = all_docs(*f.database, options);
+    CHECK(rows[2].body.empty());
+    CHECK(rows[2].revision == require(f.database->get("a")).revision);
+}
+
+TEST_CASE("ranges of ids, in both directions") {
+    Fixture f;
+    const Strings ids = {"a", "b", "c", "d", "e"};
+    fill(*f.database, ids);
+    const std::vector<std::optional<std::string>> ends = {std::nullopt, "", "a", "b", "bb", "d", "e",
+                                                          "f"};
+    for (const auto& start : ends)
+        for (const auto& end : ends)
+            for (const bool inclusive : {true, false})
+                for (const bool descending : {true, false})
+                    for (const bool bodies : {true, false}) {
+                        Strings expected;
+                        for (const std::string& id : ids) {
+                            const auto& low = descending ? end : start;
+                            const auto& high = descending ? start : end;
+                            if (low && id < *low) continue;
+                            if (high && id > *high) continue;
+                            if (!inclusive && end && id == *end) continue;
+                            expected.push_back(id);
+                        }
+                        if (descending) std::reverse(expected.begin(), expected.end());
+                        AllDocsOptions options;
+                        options.start_id = start;
+                        options.end_id = end;
+                        options.inclusive_end = inclusive;
+                        options.descending = descending;
+                        options.bodies = bodies;
+                        REQUIRE(ids_of(all_docs(*f.database, options)) == expected);
+                    }
+}
+
+TEST_CASE("changes come in the order of their sequence, the latest of each document") {
+    Fixture f;
+    fill(*f.database, {"a", "b", "c"});
+    const std::string middle = require(f.database->info()).sequence;
+    put(*f.database, {"a", "{\"n\":2}", require(f.database->get("a")).revision});
+    put(*f.database, {"b", "{}", require(f.database->get("b")).revision, true});
+    const std::vector<Row> rows = changes(*f.database);
+    REQUIRE(ids_of(rows) == Strings{"c", "a", "b"});
+    CHECK(rows[2].deleted);
+    CHECK(rows[1].body == "{\"n\":2}");
+    CHECK(rows[2].sequence == require(f.database->info()).sequence);
+    ChangesOptions options;
+    options.since = middle;
+    CHECK(ids_of(changes(*f.database, options)) == Strings{"a", "b"});
+    options.since = rows[1].sequence;
+    options.bodies = false;
+    REQUIRE(ids_of(changes(*f.database, options)) == Strings{"b"});
+    options = {};
+    options.descending = true;
+    CHECK(ids_of(changes(*f.database, options)) == Strings{"b", "a", "c"});
+    options.since = "0";
+    CHECK(changes(*f.database, options).size() == 3);
+    options.since = "no sequence";
+    CHECK(error_of(require(f.database->snapshot())->changes(options)).code ==
+          ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a snapshot stays as it was") {
+    Fixture f;
+    fill(*f.database, {"a", "b"});
+    put(*f.database, {"z", "{}", "", false, {}, {bytes_of("f", "old bytes")}});
+    const auto snapshot = require(f.database->snapshot());
+    auto cursor = require(snapshot->all_docs({}));
+    CHECK(require(cursor->next())->id == "a");
+
+    const std::string sequence = require(f.database->info()).sequence;
+    put(*f.database, {"b", "{\"n\":2}", require(f.database->get("b")).revision});
+    put(*f.database, {"a", "{}", require(f.database->get("a")).revision, true});
+    put(*f.database, {"c", "{}"});
+    put(*f.database, {"z", "{}", require(f.database->get("z")).revision});
+
+    CHECK(require(cursor->next())->body == "{\"of\":\"b\"}");
+    CHECK(require(cursor->next())->id == "z");
+    CHECK(require(cursor->next()) == nullptr);
+    CHECK(snapshot->exact());
+    CHECK(snapshot->info().sequence == sequence);
+    CHECK(snapshot->reached() == sequence);
+    CHECK(snapshot->info().documents == 3);
+    CHECK(require(snapshot->get("a")).body == "{\"of\":\"a\"}");
+    CHECK(error_of(snapshot->get("c")).code == ErrorCode::not_found);
+    CHECK(ids_of(rows_of(snapshot->changes({}))) == Strings{"a", "b", "z"});
+    CHECK(read_all(snapshot->attachment("z", "", "f")) == "old bytes");
+    CHECK(error_of(f.database->attachment("z", "", "f")).code == ErrorCode::not_found);
+    CHECK(ids_of(all_docs(*f.database)) == Strings{"b", "c", "z"});
+}
+
+TEST_CASE("changed documents since the beginning, and since a sequence") {
+    Fixture f;
+    fill(*f.database, {"c", "a", "d", "b"});
+    put(*f.database, {"d", "{}", require(f.database->get("d")).revision, true});
+    auto snapshot = require(f.database->snapshot());
+    for (const char* beginning : {"", "0"}) {
+        std::vector<Row> rows = changed_since(*snapshot, beginning);
+        CHECK(ids_of(rows) == Strings{"a", "b", "c"});
+        CHECK(rows[0].body == "{\"of\":\"a\"}");
+    }
+    const std::string since = snapshot->info().sequence;
+    CHECK(changed_since(*snapshot, since).empty());
+    put(*f.database, {"b", "{}", require(f.database->get("b")).revision, true});
+    put(*f.database, {"a", "{\"n\":2}", require(f.database->get("a")).revision});
+    put(*f.database, {"e"});
+    snapshot = require(f.database->snapshot());
+    const auto changed = require(snapshot->changed_since(since));
+    CHECK(changed.order == Order::by_id);
+    const std::vector<Row> rows = changed_since(*snapshot, since);
+    REQUIRE(ids_of(rows) == Strings{"a", "b", "e"});
+    CHECK(rows[0].body == "{\"n\":2}");
+    CHECK(rows[1].deleted);
+    // A sequence that never was must not look like "nothing changed".
+    CHECK(error_of(snapshot->changed_since("999999")).code == ErrorCode::invalid_argument);
+    CHECK(error_of(snapshot->changed_since("-1")).code == ErrorCode::invalid_argument);
+    CHECK(error_of(snapshot->changed_since("x")).code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("few or many changes: the same answer") {
+    Fixture f;
+    std::vector<Put> puts;
+    for (int i = 0; i < 5000; ++i) puts.push_back({"doc" + std::to_string(i), "{\"n\":0}"});
+    write_all(*f.database, puts, WriteMode::overwrite);
+    const std::uint32_t seed = random_seed();
+    std::mt19937 random(seed);
+    for (const std::size_t count : {1u, 500u, 1000u, 1001u, 4000u}) {
+        INFO("seed " << seed << " count " << count);
+        const std::string since = require(f.database->info()).sequence;
+        std::shuffle(puts.begin(), puts.end(), random);
+        std::vector<Put> changed(puts.begin(), puts.begin() + static_cast<std::ptrdiff_t>(count));
+        std::map<std::string, std::string> expected;
+        for (Put& put : changed) {
+            put.body = "{\"n\":" + std::to_string(random()) + "}";
+            put.deleted = random() % 5 == 0;
+            expected[put.id] = put.body;
+        }
+        write_all(*f.database, changed, WriteMode::overwrite);
+        const auto snapshot = require(f.database->snapshot());
+        std::map<std::string, std::string> seen;
+        std::string last;
+        for (const Row& row : changed_since(*snapshot, since)) {
+            REQUIRE(last < row.id);
+            last = row.id;
+            seen[row.id] = row.body;
+        }
+        REQUIRE(seen == expected);
+    }
+}
+
+TEST_CASE("every change has a sequence of its own, and counts are kept") {
+    Fixture f;
+    const std::uint32_t seed = random_seed();
+    std::mt19937 random(seed);
+    std::map<std::string, bool> model;  // id -> visible
+    std::string last = "0";
+    for (int i = 0; i < 300; ++i) {
+        Put what{"doc" + std::to_string(random() % 40)};
+        what.body = "{\"n\":" + std::to_string(i) + "}";
+        what.deleted = random() % 3 == 0;
+        put(*f.database, what, WriteMode::overwrite);
+        model[what.id] = !what.deleted;
+        const DatabaseInfo info = require(f.database->info());
+        REQUIRE(std::stoull(info.sequence) > std::stoull(last));
+        last = info.sequence;
+        const auto visible = static_cast<std::uint64_t>(std::count_if(
+            model.begin(), model.end(), [](const auto& entry) { return entry.second; }));
+        REQUIRE(info.documents == visible);
+        REQUIRE(info.tombstones == model.size() - visible);
+    }
+    CHECK(changes(*f.database).size() == model.size());
+}
+
+TEST_CASE("waiting for a change") {
+    Fixture f;
+    CHECK_FALSE(require(f.database->wait_for_change("0", 0)));
+    CHECK_FALSE(require(f.database->wait_for_change("", 20)));
+    put(*f.database, {"a"});
+    CHECK(require(f.database->wait_for_change("", 0)));
+    const std::string sequence = require(f.database->info()).sequence;
+    std::thread writer([&] { put(*f.database, {"b"}); });
+    CHECK(require(f.database->wait_for_change(sequence, 60'000)));
+    writer.join();
+    CHECK(error_of(f.database->wait_for_change("x", 0)).code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("readers and writers at once") {
+    Fixture f;
+    constexpr int batches = 30;
+    std::vector<std::thread> threads;
+    std::vector<std::string> failures;
+    std::mutex mutex;
+    const auto failed = [&](const std::string& what) {
+        const std::lock_guard lock(mutex);
+        failures.push_back(what);
+    };
+    for (int t = 0; t < 2; ++t)
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < batches; ++i) {
+                // Two documents that always change together.
+                const std::string body = "{\"n\":" + std::to_string(t * 1000 + i) + "}";
+                std::vector<DocumentWrite> writes(2);
+                writes[0].id = "left";
+                writes[1].id = "right";
+                writes[0].body = writes[1].body = body;
+                const auto outcomes =
+                    f.database->write(writes, WriteMode::overwrite, Atomicity::all);
+                if (!outcomes) failed(outcomes.error().message);
+            }
+        });
+    for (int t = 0; t < 2; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < batches; ++i) {
+                const auto snapshot = f.database->snapshot();
+                if (!snapshot) return failed(snapshot.error().message);
+                const auto left = (*snapshot)->get("left");
+                const auto right = (*snapshot)->get("right");
+                if (left.has_value() != right.has_value()) return failed("one of two");
+                if (left && left->body != right->body) return failed("torn");
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(failures == Strings{});
+    CHECK(all_docs(*f.database).size() == 2);
+}
