@@ -1,0 +1,58 @@
+#pragma once
+
+#include "davenport/base/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace davenport::vault {
+
+// A segment as a manifest names it: enough to notice any change to it.
+struct SegmentReference {
+    std::string name;             // of the blob: "segments/<root in hex>"
+    std::string root;             // Merkle root, hex
+    std::uint64_t records = 0;
+    std::uint64_t tombstones = 0;  // of the records
+    std::uint64_t stored_bytes = 0;
+    std::uint64_t raw_bytes = 0;   // before compression
+    bool operator==(const SegmentReference&) const = default;
+};
+
+struct DatabaseManifest {
+    std::string name;
+    std::string identity;         // of the database, not of its name
+    std::string first_sequence;   // what the backup claims: the state at `last_sequence` if the two
+    std::string last_sequence;    // are equal, else some state of each document in that interval
+    std::uint64_t documents = 0;  // that a reader of this backup sees
+    std::int64_t started_ms = 0;
+    std::int64_t finished_ms = 0;
+    std::string security;                     // JSON text of _security; empty = none
+    std::vector<std::string> skipped_types;   // document types left out on purpose
+    std::vector<std::string> included;        // "documents", "attachments", "design_documents", …
+    std::vector<SegmentReference> segments;   // oldest first: the newest that holds an id wins
+};
+
+// One backup. JSON, canonical (this writer's order), one blob "manifests/<id>". Its last member is a
+// checksum over all that stands before it, so that the newest manifest, which no other one vouches
+// for yet, cannot be damaged unnoticed either.
+struct Manifest {
+    std::string id;
+    std::int64_t started_ms = 0;
+    std::int64_t finished_ms = 0;
+    std::string product_version;
+    // The chain: id and SHA-256 (hex, of the blob's bytes) of the manifest committed before this
+    // one; both empty for the first.
+    std::string previous_id;
+    std::string previous_sha256;
+    std::vector<DatabaseManifest> databases;
+};
+
+std::string encode(const Manifest& manifest);
+// `corrupt` names what is wrong. Unknown members are allowed (a later version may add signatures),
+// an unknown format version is `unsupported`.
+Result<Manifest> decode_manifest(std::string_view text);
+
+}  // namespace davenport::vault

@@ -1,0 +1,191 @@
+#include "catalog.hpp"
+
+#include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
+#include "notes.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <tuple>
+
+namespace davenport::vault {
+namespace {
+
+constexpr std::string_view manifest_prefix = "manifests/";
+constexpr std::string_view removed_prefix = "removed/";
+constexpr int max_attempts = 100;
+
+void read_manifest(std::string_view text, ChainNode& node) {
+    node.sha256 = to_hex(as_bytes(sha256(text)));
+    const auto manifest = decode_manifest(text);
+    if (!manifest) {
+        node.problem = manifest.error().message;
+        return;
+    }
+    if (manifest->id != node.id) {
+        node.problem = fmt::format("it is the manifest of '{}'", manifest->id);
+        return;
+    }
+    node.previous_id = manifest->previous_id;
+    node.previous_sha256 = manifest->previous_sha256;
+    node.started_ms = manifest->started_ms;
+    for (const DatabaseManifest& database : manifest->databases)
+        node.databases.push_back(database.name);
+    std::sort(node.databases.begin(), node.databases.end());
+}
+
+void read_removed(std::string_view text, ChainNode& node) {
+    node.removed = true;
+    auto note = decode_removed_note(text);
+    if (!note) {
+        node.problem = note.error().message;
+        return;
+    }
+    if (note->id != node.id) {
+        node.problem = fmt::format("it is the note of '{}'", note->id);
+        return;
+    }
+    node.sha256 = note->sha256;
+    node.found_sha256 = note->found_sha256;
+    node.previous_id = note->previous_id;
+    node.previous_sha256 = note->previous_sha256;
+    node.started_ms = note->started_ms;
+}
+
+// What can't be read has no time of its own: it comes before what follows on it, or last.
+void estimate_times(std::vector<ChainNode>& nodes) {
+    std::map<std::string_view, std::int64_t> followed_ms;
+    for (const ChainNode& node : nodes) {
+        if (node.previous_id.empty()) continue;
+        const auto [at, added] = followed_ms.emplace(node.previous_id, node.started_ms);
+        if (!added) at->second = std::min(at->second, node.started_ms);
+    }
+    for (ChainNode& node : nodes) {
+        if (node.problem.empty()) continue;
+        const auto found = followed_ms.find(node.id);
+        node.started_ms = found != followed_ms.end() ? found->second
+                                                     : std::numeric_limits<std::int64_t>::max();
+    }
+}
+
+// Commit order: along the links. Where a link is broken, the pieces come in order of time.
+std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
+    estimate_times(nodes);
+    std::sort(nodes.begin(), nodes.end(), [](const ChainNode& a, const ChainNode& b) {
+        return std::tie(a.started_ms, a.id) < std::tie(b.started_ms, b.id);
+    });
+    std::set<std::string> ids;
+    for (const ChainNode& node : nodes) ids.insert(node.id);
+    std::map<std::string, std::vector<std::size_t>> followers;
+    std::vector<std::size_t> waiting;  // a stack: the last one is visited next
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        if (ids.contains(nodes[i].previous_id)) followers[nodes[i].previous_id].push_back(i);
+    for (std::size_t i = nodes.size(); i > 0; --i)
+        if (!ids.contains(nodes[i - 1].previous_id)) waiting.push_back(i - 1);
+
+    std::vector<ChainNode> ordered;
+    std::vector<bool> seen(nodes.size(), false);
+    const auto visit = [&](std::size_t from) {
+        waiting.push_back(from);
+        while (!waiting.empty()) {
+            const std::size_t at = waiting.back();
+            waiting.pop_back();
+            if (seen[at]) continue;
+            seen[at] = true;
+            ordered.push_back(nodes[at]);
+            const auto next = followers.find(nodes[at].id);
+            if (next == followers.end()) continue;
+            for (auto i = next->second.rbegin(); i != next->second.rend(); ++i)
+                waiting.push_back(*i);
+        }
+    };
+    if (!waiting.empty()) {
+        const std::size_t first = waiting.back();
+        waiting.pop_back();
+        visit(first);
+    }
+    // What only links to itself in a ring was not reached.
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        if (!seen[i]) visit(i);
+    return ordered;
+}
+
+}  // namespace
+
+const ChainNode* Chain::find(std::string_view id) const {
+    const auto found = std::find_if(nodes.begin(), nodes.end(),
+                                    [&](const ChainNode& node) { return node.id == id; });
+    return found == nodes.end() ? nullptr : &*found;
+}
+
+Result<Catalog::Freshness> Catalog::update(std::map<std::string, Known>& known,
+                                           const Listing& listing) {
+    std::map<std::string, Known> updated;
+    Freshness freshness = Freshness::current;
+    for (const blobs::BlobInfo& blob : listing) {
+        const std::string id = blob.name.substr(blob.name.find('/') + 1);
+        if (id.find('/') != std::string::npos) continue;  // not ours
+        if (const auto old = known.find(blob.name); old != known.end() && old->second.blob == blob) {
+            updated.insert(*old);
+            continue;
+        }
+        Known fresh{blob, {}};
+        fresh.node.id = id;
+        auto text = blobs::read_all(store_, blob.name, max_manifest_bytes);
+        if (text) {
+            const bool kept = blob.name.starts_with(manifest_prefix);
+            kept ? read_manifest(*text, fresh.node) : read_removed(*text, fresh.node);
+        } else if (text.error().code == ErrorCode::not_found) {
+            freshness = Freshness::outdated;  // removed since it was listed
+            continue;
+        } else if (text.error().code == ErrorCode::too_large ||
+                   text.error().code == ErrorCode::corrupt) {
+            fresh.node.problem = text.error().message;
+            fresh.node.removed = blob.name.starts_with(removed_prefix);
+        } else {
+            return fail(std::move(text).error());
+        }
+        updated.emplace(blob.name, std::move(fresh));
+    }
+    known = std::move(updated);
+    return freshness;
+}
+
+Result<std::shared_ptr<const Chain>> Catalog::chain() {
+    const std::lock_guard lock(mutex_);
+    // In this order: a removal writes its note before it takes the manifest away, so no backup can
+    // be missed in both.
+    Listing manifests, removed;
+    for (int attempt = 1;; ++attempt) {
+        DAVENPORT_ASSIGN(manifests, store_.list(manifest_prefix));
+        DAVENPORT_ASSIGN(removed, store_.list(removed_prefix));
+        if (chain_ && manifests == manifest_listing_ && removed == removed_listing_) return chain_;
+        DAVENPORT_ASSIGN(const Freshness first, update(manifests_, manifests));
+        DAVENPORT_ASSIGN(const Freshness second, update(removed_, removed));
+        if (first == Freshness::current && second == Freshness::current) break;
+        if (attempt == max_attempts)
+            return fail(ErrorCode::unavailable, "backups come and go too fast to list them");
+    }
+    auto chain = std::make_shared<Chain>();
+    std::vector<ChainNode> nodes;
+    std::set<std::string> kept;
+    for (const auto& [name, known] : manifests_) {
+        nodes.push_back(known.node);
+        kept.insert(known.node.id);
+    }
+    for (const auto& [name, known] : removed_) {
+        if (kept.contains(known.node.id)) {
+            chain->interrupted.emplace(known.node.id, known.node);
+        } else {
+            nodes.push_back(known.node);
+        }
+    }
+    chain->nodes = in_order(std::move(nodes));
+    chain_ = std::move(chain);
+    manifest_listing_ = std::move(manifests);
+    removed_listing_ = std::move(removed);
+    return chain_;
+}
+
+}  // namespace davenport::vault

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "davenport/blobs/blob_store.hpp"
+#include "davenport/vault/vault.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace davenport::vault {
+
+inline constexpr std::uint64_t max_manifest_bytes = 64 * 1024 * 1024;
+
+// One backup as the chain sees it, kept or removed.
+struct ChainNode {
+    std::string id;
+    std::string sha256;  // of the manifest, hex; empty when unknown
+    std::string found_sha256;  // of a removed one: as it was found (see RemovedNote)
+    std::string previous_id, previous_sha256;
+    std::int64_t started_ms = 0;
+    bool removed = false;
+    std::string problem;                 // why it can't be read; empty = it can
+    std::vector<std::string> databases;  // names, sorted; of kept ones
+};
+
+// All backups in the order of their commits, removed ones included. Immutable.
+struct Chain {
+    std::vector<ChainNode> nodes;
+    // Removed notes whose manifest is still there: a removal that was interrupted.
+    std::map<std::string, ChainNode> interrupted;
+
+    const ChainNode* find(std::string_view id) const;
+};
+
+// What is wrong with the links themselves.
+std::vector<Finding> check_links(const Chain& chain);
+
+// The chain of a vault, kept between calls and read anew where the listing shows a change.
+// Thread-safe.
+class Catalog {
+  public:
+    explicit Catalog(const blobs::BlobStore& store) : store_(store) {}
+    Result<std::shared_ptr<const Chain>> chain();
+
+  private:
+    struct Known {
+        blobs::BlobInfo blob;
+        ChainNode node;
+    };
+    using Listing = std::vector<blobs::BlobInfo>;
+    enum class Freshness { current, outdated };
+    Result<Freshness> update(std::map<std::string, Known>& known, const Listing& listing);
+
+    const blobs::BlobStore& store_;
+    std::mutex mutex_;
+    Listing manifest_listing_, removed_listing_;
+    std::map<std::string, Known> manifests_, removed_;  // by blob name
+    std::shared_ptr<const Chain> chain_;
+};
+
+}  // namespace davenport::vault

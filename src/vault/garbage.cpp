@@ -1,0 +1,92 @@
+#include "appended.hpp"
+#include "vault_impl.hpp"
+
+namespace davenport::vault {
+namespace {
+
+// Removes blobs that nothing needs, unless they are young: somebody may be about to refer to them.
+class Collector {
+  public:
+    Collector(blobs::BlobStore& store, std::uint64_t age_seconds, std::int64_t now_ms)
+        : store_(store), age_ms_(static_cast<double>(age_seconds) * 1000), now_ms_(now_ms) {}
+
+    template <class Needed>
+    Result<> collect(std::string_view prefix, const Needed& needed) {
+        DAVENPORT_ASSIGN(const auto blobs, store_.list(prefix));
+        for (const blobs::BlobInfo& blob : blobs)
+            if (is_old(blob) && !needed(blob.name))
+                DAVENPORT_TRY(remove_counted(store_, blob, freed_));
+        return {};
+    }
+    void add(std::uint64_t bytes) { freed_ += bytes; }
+    std::uint64_t freed() const { return freed_; }
+
+  private:
+    bool is_old(const blobs::BlobInfo& blob) const {
+        return age_ms_ == 0 || static_cast<double>(now_ms_ - blob.modified_ms) >= age_ms_;
+    }
+
+    blobs::BlobStore& store_;
+    const double age_ms_;
+    const std::int64_t now_ms_;
+    std::uint64_t freed_ = 0;
+};
+
+// The blobs of appended attachments that were not replaced, of backups that exist. One that can't be
+// read stays: it is evidence, not garbage.
+Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain) {
+    std::set<std::string> needed;
+    for (const ChainNode& node : chain.nodes) {
+        if (node.removed) continue;
+        DAVENPORT_ASSIGN(const auto blobs, store.list("appended/" + node.id + "/"));
+        std::map<std::string, std::string> newest;
+        for (const blobs::BlobInfo& blob : blobs) {
+            auto header = read_appended_header(store, blob.name);
+            if (header) {
+                newest.insert_or_assign(header->attachment.name, blob.name);
+            } else {
+                needed.insert(blob.name);
+            }
+        }
+        for (auto& [name, blob] : newest) needed.insert(std::move(blob));
+    }
+    return needed;
+}
+
+}  // namespace
+
+Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
+    const std::unique_lock collection(impl_->collection);
+    const std::lock_guard lock(impl_->commits);
+    blobs::BlobStore& store = *impl_->store;
+    Collector collector(store, age_seconds, impl_->clock.now_ms());
+    DAVENPORT_ASSIGN(const std::uint64_t swept, store.sweep(age_seconds));
+    collector.add(swept);
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    DAVENPORT_ASSIGN(const Live live, find_live(store, *chain));
+    if (live.unknown) return fail(*live.unknown);
+
+    // Notes before the segments that they name.
+    DAVENPORT_TRY(collector.collect("compactions/", [&](const std::string& name) {
+        return live.compactions.contains(name);
+    }));
+    DAVENPORT_TRY(collector.collect(
+        "segments/", [&](const std::string& name) { return live.segments.contains(name); }));
+    DAVENPORT_ASSIGN(const auto appended, live_appended(store, *chain));
+    DAVENPORT_TRY(collector.collect(
+        "appended/", [&](const std::string& name) { return appended.contains(name); }));
+    const auto attachments = live_attachments(store, live);
+    if (attachments) {
+        DAVENPORT_TRY(collector.collect("attachments/", [&](const std::string& name) {
+            return attachments->contains(name);
+        }));
+    } else if (attachments.error().code != ErrorCode::corrupt &&
+               attachments.error().code != ErrorCode::not_found) {
+        return fail(attachments.error());
+    }
+    // Else a broken segment can't tell which attachments it needs, so they all stay; that it is
+    // broken is for verify to say.
+    return collector.freed();
+}
+
+}  // namespace davenport::vault

@@ -1,0 +1,114 @@
+#include "appended.hpp"
+#include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
+#include "vault_impl.hpp"
+
+#include <algorithm>
+
+namespace davenport::vault {
+namespace {
+
+// What a manifest that can't be read says no more, the order of the chain tells; and what its hash
+// was, the backup that follows on it knows.
+RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex) {
+    RemovedNote note;
+    note.id = node.id;
+    note.sha256 = note.found_sha256 = sha256_hex;
+    note.started_ms = node.started_ms;
+    note.previous_id = node.previous_id;
+    note.previous_sha256 = node.previous_sha256;
+    const auto at = static_cast<std::size_t>(&node - chain.nodes.data());
+    if (!node.problem.empty() && at > 0) {
+        note.previous_id = chain.nodes[at - 1].id;
+        note.previous_sha256 = chain.nodes[at - 1].sha256;
+    }
+    for (const ChainNode& follower : chain.nodes)
+        if (follower.previous_id == node.id) note.sha256 = follower.previous_sha256;
+    return note;
+}
+
+// An interrupted removal may have left the note already.
+Result<> write_note(blobs::BlobStore& store, const RemovedNote& note) {
+    const std::string name = "removed/" + note.id;
+    auto existing = blobs::read_all(store, name, max_manifest_bytes);
+    if (existing) {
+        const auto decoded = decode_removed_note(*existing);
+        if (decoded && decoded->id == note.id && decoded->sha256 == note.sha256 &&
+            decoded->found_sha256 == note.found_sha256)
+            return {};
+        DAVENPORT_TRY(store.remove(name));
+    } else if (existing.error().code != ErrorCode::not_found) {
+        return fail(std::move(existing).error());
+    }
+    return blobs::write_all(store, name, encode(note));
+}
+
+Result<> remove_all(blobs::BlobStore& store, const std::string& prefix, std::uint64_t& freed) {
+    DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));
+    for (const blobs::BlobInfo& blob : blobs) DAVENPORT_TRY(remove_counted(store, blob, freed));
+    return {};
+}
+
+Result<> remove_named(blobs::BlobStore& store, const std::string& name, std::uint64_t& freed) {
+    const auto blob = store.open(name);
+    if (!blob) return {};
+    return remove_counted(store, {name, (*blob)->size(), 0}, freed);
+}
+
+// What only the backup that is gone needed.
+Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest& removed,
+                     const Compactions& compactions, std::uint64_t& freed) {
+    std::map<std::string, SegmentReference> candidates;
+    std::set<std::string> notes;
+    for (const DatabaseManifest& database : removed.databases) {
+        const auto applied = compactions.apply(database.segments);
+        notes.insert(applied.notes.begin(), applied.notes.end());
+        for (const auto& list : {database.segments, applied.segments})
+            for (const SegmentReference& segment : list) candidates.emplace(segment.name, segment);
+    }
+    DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
+    if (live.unknown) return fail(*live.unknown);
+    for (const std::string& note : notes)
+        if (!live.compactions.contains(note)) DAVENPORT_TRY(remove_named(store, note, freed));
+    std::set<std::string> attachments;
+    for (const auto& [name, reference] : candidates) {
+        if (live.segments.contains(name)) continue;
+        if (const auto segment = SegmentReader::open(store, reference))
+            if (const auto names = (*segment)->attachment_names())
+                for (const std::string& hash : *names) attachments.insert(attachment_blob(hash));
+        DAVENPORT_TRY(remove_named(store, name, freed));
+    }
+    if (attachments.empty()) return {};
+    DAVENPORT_ASSIGN(const auto needed, live_attachments(store, live));
+    for (const std::string& name : attachments)
+        if (!needed.contains(name)) DAVENPORT_TRY(remove_named(store, name, freed));
+    return {};
+}
+
+}  // namespace
+
+Result<std::uint64_t> Vault::remove(std::string_view id, std::string_view reason) {
+    const std::lock_guard lock(impl_->commits);
+    blobs::BlobStore& store = *impl_->store;
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    const ChainNode* node = chain->find(id);
+    if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    const std::string name = "manifests/" + node->id;
+    DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
+    RemovedNote note = note_for(*chain, *node, to_hex(as_bytes(sha256(text))));
+    note.removed_ms = impl_->clock.now_ms();
+    note.reason = reason;
+    const auto manifest = decode_manifest(text);
+    DAVENPORT_ASSIGN(const Compactions compactions, Compactions::load(store));
+    DAVENPORT_TRY(write_note(store, note));
+    std::uint64_t freed = 0;
+    DAVENPORT_TRY(remove_counted(store, {name, text.size(), 0}, freed));
+    // The backup is gone. Whatever fails from here on leaves garbage and nothing worse.
+    const std::string appended = "appended/" + node->id + "/";
+    if (!remove_all(store, appended, freed) || !manifest) return freed;
+    const auto left = impl_->catalog.chain();
+    if (left && !remove_data(store, **left, *manifest, compactions, freed)) return freed;
+    return freed;
+}
+
+}  // namespace davenport::vault

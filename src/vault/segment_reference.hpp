@@ -1,0 +1,12 @@
+#pragma once
+
+#include "davenport/base/json.hpp"
+#include "davenport/vault/manifest.hpp"
+
+namespace davenport::vault {
+
+// How manifests and compaction notes write a segment.
+json::object to_json(const SegmentReference& segment);
+Result<SegmentReference> segment_from_json(const json::value& value);
+
+}  // namespace davenport::vault

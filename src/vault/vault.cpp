@@ -1,0 +1,165 @@
+#include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
+#include "vault_impl.hpp"
+
+#include <algorithm>
+
+namespace davenport::vault {
+namespace {
+
+Result<> check_attachments(const blobs::BlobStore& store, SegmentReader& segment) {
+    DAVENPORT_ASSIGN(const auto names, segment.attachment_names());
+    for (const std::string& name : names) DAVENPORT_TRY(store.open(attachment_blob(name)));
+    return {};
+}
+
+// Everything that a manifest names is there. Segments in `known` were checked by an earlier commit,
+// as far as their attachments go.
+Result<> check_data(const blobs::BlobStore& store, const Manifest& manifest,
+                    const std::set<std::string>& known) {
+    for (const DatabaseManifest& database : manifest.databases) {
+        DAVENPORT_ASSIGN(const auto readers, open_all(store, database.segments));
+        for (const auto& reader : readers)
+            if (!known.contains(reader->reference().name))
+                DAVENPORT_TRY(check_attachments(store, *reader));
+    }
+    return {};
+}
+
+std::set<std::string> segments_of(const blobs::BlobStore& store, const std::string& id) {
+    std::set<std::string> names;
+    if (const auto manifest = read_manifest(store, id))
+        for (const DatabaseManifest& database : manifest->databases)
+            for (const SegmentReference& segment : database.segments) names.insert(segment.name);
+    return names;
+}
+
+}  // namespace
+
+Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id) {
+    const std::string name = fmt::format("manifests/{}", id);
+    if (id.find('/') != std::string_view::npos || !blobs::check_name(name))
+        return fail(ErrorCode::not_found, "there is no such backup");
+    auto text = blobs::read_all(store, name, max_manifest_bytes);
+    if (!text && text.error().code == ErrorCode::not_found)
+        return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    if (!text) return fail(std::move(text).error());
+    auto manifest = decode_manifest(*text);
+    if (!manifest) {
+        Error error = std::move(manifest).error();
+        error.message = fmt::format("{}: {}", name, error.message);
+        return fail(std::move(error));
+    }
+    if (manifest->id != id)
+        return fail(ErrorCode::corrupt, "{}: it is the manifest of '{}'", name, manifest->id);
+    return manifest;
+}
+
+Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
+    const blobs::BlobStore& store, const std::vector<SegmentReference>& segments) {
+    std::vector<std::shared_ptr<SegmentReader>> readers;
+    for (const SegmentReference& segment : segments) {
+        DAVENPORT_ASSIGN(auto reader, SegmentReader::open(store, segment));
+        readers.push_back(std::move(reader));
+    }
+    return readers;
+}
+
+Result<std::unique_ptr<Vault>> Vault::open(std::unique_ptr<blobs::BlobStore> store,
+                                           const Clock& clock) {
+    if (!store) return fail(ErrorCode::internal, "a vault without a blob store");
+    std::unique_ptr<Vault> vault(new Vault(std::make_unique<Impl>(std::move(store), clock)));
+    DAVENPORT_TRY(vault->impl_->catalog.chain());
+    return vault;
+}
+
+Vault::Vault(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Vault::~Vault() = default;
+
+blobs::BlobStore& Vault::store() {
+    return *impl_->store;
+}
+
+Result<std::vector<std::string>> Vault::list() const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    std::vector<std::string> ids;
+    for (const ChainNode& node : chain->nodes)
+        if (!node.removed) ids.push_back(node.id);
+    return ids;
+}
+
+Result<Manifest> Vault::manifest(std::string_view id) const {
+    return read_manifest(*impl_->store, id);
+}
+
+Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(
+    const DatabaseManifest& database) const {
+    return open_all(*impl_->store, database.segments);
+}
+
+Result<std::unique_ptr<RecordCursor>> Vault::documents(const DatabaseManifest& database) const {
+    DAVENPORT_ASSIGN(auto readers, open_segments(database));
+    return merge(std::move(readers), Tombstones::hide);
+}
+
+Result<> Vault::commit(Manifest manifest) {
+    const std::shared_lock collection(impl_->collection);
+    const std::lock_guard lock(impl_->commits);
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    if (chain->find(manifest.id))
+        return fail(ErrorCode::already_exists, "there is or was a backup '{}' already", manifest.id);
+    manifest.previous_id.clear();
+    manifest.previous_sha256.clear();
+    std::set<std::string> known;
+    if (!chain->nodes.empty()) {
+        const ChainNode& head = chain->nodes.back();
+        if (head.sha256.empty())
+            return fail(ErrorCode::corrupt, "{} can't be read, so nothing can follow on it: {}",
+                        head.id, head.problem);
+        manifest.previous_id = head.id;
+        manifest.previous_sha256 = head.sha256;
+        if (!head.removed) known = segments_of(*impl_->store, head.id);
+    }
+    const std::string text = encode(manifest);
+    if (text.size() > max_manifest_bytes)
+        return fail(ErrorCode::too_large, "the manifest of '{}' has {} bytes, the limit is {}",
+                    manifest.id, text.size(), max_manifest_bytes);
+    // Read again before it is written: what could not be decoded later is refused now.
+    if (const auto decoded = decode_manifest(text); !decoded)
+        return fail(ErrorCode::invalid_argument, "the manifest of '{}': {}", manifest.id,
+                    decoded.error().message);
+    DAVENPORT_TRY(check_data(*impl_->store, manifest, known));
+    return blobs::write_all(*impl_->store, "manifests/" + manifest.id, text);
+}
+
+Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view database) const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    std::optional<Compactions> compactions;
+    for (auto node = chain->nodes.rbegin(); node != chain->nodes.rend(); ++node) {
+        if (node->removed ||
+            !std::binary_search(node->databases.begin(), node->databases.end(), database))
+            continue;
+        auto manifest = read_manifest(*impl_->store, node->id);
+        if (!manifest && (manifest.error().code == ErrorCode::not_found ||
+                          manifest.error().code == ErrorCode::corrupt))
+            continue;
+        if (!manifest) return fail(std::move(manifest).error());
+        const auto entry = std::find_if(
+            manifest->databases.begin(), manifest->databases.end(),
+            [&](const DatabaseManifest& candidate) { return candidate.name == database; });
+        if (entry == manifest->databases.end()) continue;
+        if (!compactions) {
+            DAVENPORT_ASSIGN(compactions, Compactions::load(*impl_->store));
+        }
+        entry->segments = compactions->apply(std::move(entry->segments)).segments;
+        const auto opened = open_all(*impl_->store, entry->segments);
+        if (opened) return std::optional<DatabaseManifest>(std::move(*entry));
+        // Building on a broken backup would break every one after it.
+        if (opened.error().code != ErrorCode::not_found &&
+            opened.error().code != ErrorCode::corrupt)
+            return fail(opened.error());
+    }
+    return std::optional<DatabaseManifest>();
+}
+
+}  // namespace davenport::vault

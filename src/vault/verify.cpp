@@ -1,0 +1,206 @@
+#include "appended.hpp"
+#include "vault_impl.hpp"
+
+#include <algorithm>
+
+namespace davenport::vault {
+
+// In objects.cpp.
+Result<> check_attachment(const blobs::BlobStore& store, std::string_view sha256_hex,
+                          std::uint64_t& bytes);
+
+namespace {
+
+using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+
+constexpr std::size_t max_named_documents = 5;
+
+// Where a blob is needed first.
+struct Owner {
+    std::string backup_id;
+    std::string database;
+};
+struct PlannedSegment {
+    SegmentReference reference;
+    Owner owner;
+};
+struct PlannedAttachment {
+    std::string segment;  // that refers to it
+    Owner owner;
+};
+
+// One pass over everything that some backups need; each blob is read once, however many of them
+// share it. Trouble with a blob, also one that the disk refuses to read, is a finding, so that the
+// whole extent of a damage gets known.
+class Verifier {
+  public:
+    Verifier(const blobs::BlobStore& store, const Progress& progress)
+        : store_(store), progress_(progress) {}
+
+    Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
+        result_.findings = check_links(chain);
+        if (!chain.nodes.empty()) {
+            result_.head_id = chain.nodes.back().id;
+            result_.head_sha256 = chain.nodes.back().sha256;
+        }
+        for (const std::string& id : ids) {
+            const ChainNode* node = chain.find(id);
+            if (!node || node->removed)
+                return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+        }
+        for (const ChainNode& node : chain.nodes)
+            if (!node.removed &&
+                (ids.empty() || std::find(ids.begin(), ids.end(), node.id) != ids.end()))
+                plan_backup(node);
+        plan_attachments();
+        for (const auto& [name, segment] : segments_) check_segment(segment);
+        for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
+        for (const auto& [name, id] : appended_) check_appended(name, id);
+        return std::move(result_);
+    }
+
+  private:
+    void find(const Owner& owner, std::string object, std::string message) {
+        result_.findings.push_back(
+            {owner.backup_id, owner.database, std::move(object), std::move(message)});
+    }
+
+    void plan_backup(const ChainNode& node) {
+        ++result_.backups;
+        plan_appended(node.id);
+        if (!node.problem.empty()) return;  // check_links told it
+        const auto manifest = read_manifest(store_, node.id);
+        if (!manifest) return find({node.id, {}}, "manifests/" + node.id, manifest.error().message);
+        for (const DatabaseManifest& database : manifest->databases)
+            for (const SegmentReference& segment : database.segments) {
+                const Owner owner{node.id, database.name};
+                const auto [known, added] =
+                    segments_.emplace(segment.name, PlannedSegment{segment, owner});
+                if (!added && !(known->second.reference == segment))
+                    find(owner, segment.name,
+                         fmt::format("the backups '{}' and '{}' say different counts of it",
+                                     known->second.owner.backup_id, node.id));
+            }
+    }
+
+    void plan_appended(const std::string& id) {
+        const auto blobs = store_.list("appended/" + id + "/");
+        if (!blobs)
+            return find({id, {}}, "appended/" + id,
+                        fmt::format("its attachments can't be listed: {}", blobs.error().message));
+        for (const blobs::BlobInfo& blob : *blobs) appended_.emplace(blob.name, id);
+    }
+
+    // Errors are kept until check_segment has told what is wrong; but should all have gone well by
+    // then, they still mean that attachments were left out.
+    void plan_attachments() {
+        for (const auto& [name, planned] : segments_) {
+            all_bytes_ += planned.reference.raw_bytes;
+            const auto hashes = list_attachments(planned);
+            if (!hashes) {
+                unlisted_.emplace(name, hashes.error().message);
+                continue;
+            }
+            for (const std::string& hash : *hashes)
+                attachments_.emplace(hash, PlannedAttachment{name, planned.owner});
+        }
+        if (attachments_.empty()) return;
+        if (const auto blobs = store_.list("attachments/"))
+            for (const blobs::BlobInfo& blob : *blobs)
+                if (attachments_.contains(blob.name.substr(blob.name.find('/') + 1)))
+                    all_bytes_ += blob.size;
+    }
+
+    Result<std::vector<std::string>> list_attachments(const PlannedSegment& planned) const {
+        DAVENPORT_ASSIGN(const auto segment, SegmentReader::open(store_, planned.reference));
+        return segment->attachment_names();
+    }
+
+    void advance(std::uint64_t bytes) {
+        result_.raw_bytes += bytes;
+        if (progress_) progress_(result_.raw_bytes, std::max(all_bytes_, result_.raw_bytes));
+    }
+
+    void check_segment(const PlannedSegment& planned) {
+        ++result_.segments;
+        const std::string& name = planned.reference.name;
+        const auto segment = SegmentReader::open(store_, planned.reference);
+        if (!segment)
+            return find(planned.owner, name,
+                        fmt::format("all its {} documents are affected: {}",
+                                    planned.reference.records, segment.error().message));
+        const auto damages =
+            (*segment)->verify([this](std::uint64_t bytes) { advance(bytes); });
+        if (!damages)
+            return find(planned.owner, name,
+                        fmt::format("it can't be read to its end: {}", damages.error().message));
+        for (const SegmentReader::Damage& damage : *damages)
+            find(planned.owner, name,
+                 fmt::format("the documents from '{}' to '{}' are damaged: {}", damage.first_id,
+                             damage.last_id, damage.reason));
+        const auto unlisted = unlisted_.find(name);
+        if (damages->empty() && unlisted != unlisted_.end())
+            find(planned.owner, name,
+                 fmt::format("its attachments were not checked: {}", unlisted->second));
+    }
+
+    void check_attachment_of(const std::string& hash, const PlannedAttachment& planned) {
+        ++result_.attachments;
+        std::uint64_t bytes = 0;
+        const auto checked = check_attachment(store_, hash, bytes);
+        advance(bytes);
+        if (!checked)
+            find(planned.owner, attachment_blob(hash),
+                 fmt::format("an attachment of {} is damaged: {}", documents_with(hash, planned),
+                             checked.error().message));
+    }
+
+    // The ids of the documents that have the attachment, as far as they can be read.
+    std::string documents_with(const std::string& hash, const PlannedAttachment& planned) const {
+        const auto segment = SegmentReader::open(store_, segments_.at(planned.segment).reference);
+        std::string ids;
+        std::size_t count = 0;
+        if (segment) {
+            const auto cursor = (*segment)->scan();
+            for (auto record = cursor->next(); record && *record; record = cursor->next()) {
+                if ((*record)->attachments.find(hash) == std::string_view::npos) continue;
+                if (++count <= max_named_documents)
+                    ids += fmt::format("{}'{}'", ids.empty() ? "" : ", ", (*record)->id);
+            }
+        }
+        if (count == 0) return "a document";
+        if (count > max_named_documents)
+            ids += fmt::format(" and {} more", count - max_named_documents);
+        return fmt::format("{} {}", count == 1 ? "the document" : "the documents", ids);
+    }
+
+    void check_appended(const std::string& name, const std::string& id) {
+        const auto header = read_appended_header(store_, name);
+        if (!header) return find({id, {}}, name, header.error().message);
+        if (const auto bytes = read_appended_bytes(store_, *header); !bytes)
+            find({id, {}}, name,
+                 fmt::format("the appended attachment '{}' is damaged: {}", header->attachment.name,
+                             bytes.error().message));
+    }
+
+    const blobs::BlobStore& store_;
+    const Progress& progress_;
+    Verification result_;
+    std::map<std::string, PlannedSegment> segments_;        // by name
+    std::map<std::string, PlannedAttachment> attachments_;  // by hash
+    std::map<std::string, std::string> unlisted_;           // segment -> error
+    std::map<std::string, std::string> appended_;           // blob -> backup
+    std::uint64_t all_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<Verification> Vault::verify(const std::vector<std::string>& ids,
+                                   const Progress& progress) const {
+    // A catalog of its own: what was read earlier proves nothing about what is stored now.
+    Catalog fresh(*impl_->store);
+    DAVENPORT_ASSIGN(const auto chain, fresh.chain());
+    return Verifier(*impl_->store, progress).run(*chain, ids);
+}
+
+}  // namespace davenport::vault
