@@ -1,0 +1,107 @@
+#include "job_runner.hpp"
+#include "owner.hpp"
+
+#include <algorithm>
+
+// The keeper thread: renews the leases of running jobs, writes their progress, hands endings that
+// failed back to the workers, and looks for jobs that were submitted elsewhere or abandoned.
+namespace davenport::jobs {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr milliseconds progress_every{1000};
+constexpr std::chrono::hours sweep_every{1};
+constexpr std::uint64_t sweep_limit = 500;
+constexpr std::uint64_t scan_limit = 1000;  // jobs of one state looked at in one scan
+
+}  // namespace
+
+void JobRunner::keep() {
+    const milliseconds tick =
+        std::max(milliseconds(1), std::min({options_.poll, options_.heartbeat / 2, progress_every / 2}));
+    auto next_scan = steady_clock::now();
+    auto next_sweep = next_scan;
+    while (true) {
+        std::vector<Running> running;
+        bool started = false;
+        bool scan_now = false;
+        {
+            std::unique_lock lock(mutex_);
+            const auto until = std::min(next_scan, steady_clock::now() + tick);
+            keeper_cv_.wait_until(lock, until, [this] { return keeper_ends_ || scan_now_; });
+            if (keeper_ends_) return;
+            started = phase_ == Phase::started;
+            scan_now = std::exchange(scan_now_, false);
+            for (const auto& [id, job] : running_) running.push_back(job);
+        }
+        for (const Running& job : running) job->keep(progress_every, options_.heartbeat);
+        const auto now = steady_clock::now();
+        if (!started) {
+            next_scan = now + tick;  // only heartbeats from here on
+            continue;
+        }
+        retry_endings();
+        if (scan_now || now >= next_scan) {
+            scan();
+            next_scan = steady_clock::now() + options_.poll;
+        }
+        if (now >= next_sweep) {
+            // What can't be removed now is tried again in an hour.
+            (void)store_.remove_ended_before(
+                clock_.now_ms() - milliseconds(options_.keep_ended).count(), sweep_limit);
+            next_sweep = steady_clock::now() + sweep_every;
+        }
+    }
+}
+
+void JobRunner::retry_endings() {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (phase_ != Phase::started) return;
+    const auto due = std::partition(unended_.begin(), unended_.end(), [now](const Running& running) {
+        return running->ending->next_try > now;
+    });
+    for (auto it = due; it != unended_.end(); ++it) {
+        ready_.push_back({{}, std::move(*it)});
+        work_cv_.notify_one();
+    }
+    unended_.erase(due, unended_.end());
+}
+
+void JobRunner::scan() {
+    {
+        const std::lock_guard lock(mutex_);
+        blocked_ = false;  // who is still blocked will say so
+    }
+    auto queued = store_.in_state(State::queued, JobStore::Sort::oldest_first, scan_limit);
+    if (queued)
+        for (JobDocument& document : *queued) offer(std::move(document));
+
+    auto running = store_.in_state(State::running, JobStore::Sort::oldest_first, scan_limit);
+    if (!running) return;
+    std::map<std::string, Sighting> seen;
+    for (JobDocument& document : *running) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (in_hand_.contains(document.job.id)) continue;
+        }
+        const bool abandoned = is_abandoned(document);
+        if (const auto known = sightings_.find(document.job.id); known != sightings_.end())
+            seen.insert(*known);
+        if (abandoned) offer(std::move(document));
+    }
+    sightings_ = std::move(seen);  // forgets those that are not running any more
+}
+
+bool JobRunner::is_abandoned(const JobDocument& document) {
+    if (document.owner == owner_ || is_gone(document.owner)) return true;
+    const auto now = steady_clock::now();
+    auto& sighting = sightings_[document.job.id];
+    if (sighting.revision != document.revision) sighting = {document.revision, now};
+    return now - sighting.since > options_.lease;
+}
+
+}  // namespace davenport::jobs

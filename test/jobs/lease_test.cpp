@@ -1,0 +1,151 @@
+#include "jobs_support.hpp"
+#include "running_job.hpp"
+
+#include <atomic>
+
+using namespace davenport;
+using namespace davenport::jobs;
+using namespace davenport::jobs::test;
+
+namespace {
+
+// A runner on a machine that this one knows nothing about.
+constexpr const char* elsewhere = "another-boot/pid:[1]/1/1/x";
+
+JobDocument running_elsewhere(JobStore& store) {
+    JobDocument document;
+    document.job.id = "j";
+    document.job.kind = "work";
+    document.job.state = State::running;
+    document.job.attempts = 1;
+    document.submission = "s";
+    document.owner = elsewhere;
+    REQUIRE(store.prepare());
+    REQUIRE(store.create(document));
+    return document;
+}
+
+}  // namespace
+
+TEST_CASE("a job of a silent machine is taken up when its lease is over") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    JobStore store(*control, system_clock());
+    running_elsewhere(store);
+    Options options = patient();
+    options.lease = milliseconds(200);
+    options.heartbeat = milliseconds(50);
+    const auto runner = make_runner(*control, options);
+    runner->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    REQUIRE(runner->start());
+    const auto job = wait_for(*runner, "j");
+    REQUIRE(job);
+    CHECK(job->state == State::succeeded);
+    CHECK(job->attempts == 2);
+    CHECK(job->finished_ms - job->started_ms >= 0);
+}
+
+TEST_CASE("a job of another machine is left alone during its lease") {
+    ControlDatabase control(Engine::memory);
+    JobStore store(*control, system_clock());
+    auto document = running_elsewhere(store);
+    const auto runner = make_runner(*control);  // an hour
+    std::atomic<int> runs{0};
+    runner->handle("work", kind_of([&](Context&) -> Result<json::object> {
+        ++runs;
+        return json::object{};
+    }));
+    REQUIRE(runner->start());
+    CHECK(code_of(runner->wait("j", milliseconds(100))) == ErrorCode::timeout);
+    // Its end there is seen here.
+    document.job.state = State::succeeded;
+    document.owner.clear();
+    REQUIRE(store.write(document));
+    CHECK(wait_for(*runner, "j")->state == State::succeeded);
+    CHECK(runs == 0);
+}
+
+TEST_CASE("heartbeats keep a job however long it takes") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    Options options = patient();
+    options.heartbeat = milliseconds(5);
+    const auto runner = make_runner(*control, options);
+    std::atomic<bool> go{false};
+    runner->handle("work", kind_of([&](Context& context) -> Result<json::object> {
+        context.report({.done = 1});
+        while (!go && !context.stopping()) std::this_thread::sleep_for(milliseconds(1));
+        context.report({.done = 2});
+        return json::object{};
+    }));
+    REQUIRE(runner->start());
+    REQUIRE(runner->submit({"j", "work", "", {}}));
+    JobStore store(*control, system_clock());
+    std::string revision;
+    int seen = 0;
+    CHECK(eventually([&] {
+        const auto document = store.read("j");
+        if (document && document->job.state == State::running && document->revision != revision) {
+            revision = document->revision;
+            ++seen;
+        }
+        return seen >= 5 && document->job.progress.done == 1;
+    }));
+    go = true;
+    const auto job = wait_for(*runner, "j");
+    REQUIRE(job);
+    CHECK(job->state == State::succeeded);
+    CHECK(job->attempts == 1);
+    CHECK(store.read("j")->job.progress.done == 2);
+}
+
+TEST_CASE("who lost the lease is told to stop, and its late result is discarded") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    Options options = patient();
+    options.heartbeat = milliseconds(5);
+    const auto runner = make_runner(*control, options);
+    std::atomic<bool> runs{false}, stopped{false};
+    std::atomic<int> told{0};
+    runner->handle("work", {[&](Context& context) -> Result<json::object> {
+                                runs = true;
+                                while (!context.stopping())
+                                    std::this_thread::sleep_for(milliseconds(1));
+                                stopped = true;
+                                return json::object{{"late", true}};  // does not care
+                            },
+                            [&](const Job&) -> Result<> {
+                                ++told;
+                                return {};
+                            }});
+    REQUIRE(runner->start());
+    REQUIRE(runner->submit({"j", "work", "", {}}));
+    REQUIRE(eventually([&] { return runs.load(); }));
+
+    JobStore store(*control, system_clock());
+    REQUIRE(eventually([&] {
+        auto document = store.read("j");
+        document->owner = elsewhere;
+        ++document->job.attempts;
+        return store.write(*document).has_value();
+    }));
+    REQUIRE(eventually([&] { return stopped.load(); }));
+    // The runner is free for other work, and the job is as its new owner left it.
+    REQUIRE(eventually([&] { return runner->get("j") && runner->get("j")->attempts == 2; }));
+    runner->stop(milliseconds(30'000));
+    const auto document = store.read("j");
+    REQUIRE(document);
+    CHECK(document->owner == elsewhere);
+    CHECK(document->job.state == State::running);
+    CHECK(document->job.result.empty());
+    CHECK(told == 0);
+}
+
+TEST_CASE("a job whose lease can't be renewed is told to stop") {
+    ControlDatabase control(Engine::memory);
+    JobStore store(*control, system_clock());
+    JobDocument document = running_elsewhere(store);
+    RunningJob running(store, document, milliseconds(30));
+    CHECK_FALSE(running.stopping());
+    CHECK(eventually([&] { return running.stopping(); }));  // nobody renews it
+    running.keep(milliseconds(0), milliseconds(0));
+    CHECK_FALSE(running.lost());  // nobody has taken it either
+    CHECK_FALSE(running.stopping());
+}
