@@ -1,0 +1,265 @@
+#include "database_backup.hpp"
+
+#include "attachments.hpp"
+#include "presence.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace davenport::replication {
+namespace {
+
+constexpr std::uint64_t report_every_documents = 4'096;
+
+std::vector<std::string> sorted(std::vector<std::string> types) {
+    std::sort(types.begin(), types.end());
+    types.erase(std::unique(types.begin(), types.end()), types.end());
+    return types;
+}
+
+std::optional<std::uint64_t> leading_number(std::string_view sequence) {
+    std::uint64_t number = 0;
+    const auto read = std::from_chars(sequence.data(), sequence.data() + sequence.size(), number);
+    if (read.ec != std::errc()) return std::nullopt;
+    return number;
+}
+
+// A database file that was put back from an older copy keeps its identity and has a past that the
+// base does not know.
+bool went_backwards(std::string_view base, std::string_view now) {
+    const auto before = leading_number(base);
+    const auto after = leading_number(now);
+    return before && after && *after < *before;
+}
+
+bool says_every_type(const vault::DatabaseManifest& entry) {
+    return std::find(entry.included.begin(), entry.included.end(), every_type) != entry.included.end();
+}
+
+}  // namespace
+
+// Writes one segment, made when its first record comes, and keeps the count when it is by look-up.
+class DatabaseBackup::SegmentSink {
+  public:
+    explicit SegmentSink(DatabaseBackup& backup) : backup_(backup) {
+        if (backup.counting_ == Counting::by_lookup) presence_.emplace(backup.segments_);
+    }
+
+    Result<> write(const vault::Record& record) {
+        if (presence_) {
+            DAVENPORT_ASSIGN(const bool before, presence_->visible(record.id));
+            if (record.tombstone && !before) return {};  // nothing there to hide
+            backup_.entry_.documents += record.tombstone ? 0 : 1;
+            backup_.entry_.documents -= before ? 1 : 0;
+        }
+        if (!writer_) {
+            DAVENPORT_ASSIGN(writer_, vault::SegmentWriter::create(backup_.vault_.store()));
+        }
+        return writer_->append(record);
+    }
+
+    Result<> finish() {
+        if (!writer_) return {};
+        DAVENPORT_ASSIGN(auto reference, writer_->finish());
+        if (presence_ && backup_.repeats_) {
+            DAVENPORT_ASSIGN(auto reader, vault::SegmentReader::open(backup_.vault_.store(), reference));
+            backup_.segments_.push_back(std::move(reader));
+        }
+        backup_.entry_.segments.push_back(std::move(reference));
+        return {};
+    }
+
+  private:
+    DatabaseBackup& backup_;
+    std::optional<Presence> presence_;
+    std::unique_ptr<vault::SegmentWriter> writer_;
+};
+
+DatabaseBackup::DatabaseBackup(documents::Database& database, vault::Vault& vault, const Clock& clock,
+                               const BackupOptions& options, DatabaseProgress& progress,
+                               std::function<Result<>()> report)
+    : database_(database),
+      vault_(vault),
+      clock_(clock),
+      options_(options),
+      progress_(progress),
+      report_(std::move(report)) {}
+
+bool DatabaseBackup::is_skipped(std::string_view type) const {
+    if (type.empty()) return false;
+    return std::find(entry_.skipped_types.begin(), entry_.skipped_types.end(), type) !=
+           entry_.skipped_types.end();
+}
+
+Result<vault::DatabaseManifest> DatabaseBackup::run() {
+    entry_.name = database_.name();
+    entry_.started_ms = progress_.started_ms = clock_.now_ms();
+    entry_.skipped_types = sorted(options_.skipped_types);
+    entry_.included = {"documents", "attachments", "design_documents", "security"};
+    DAVENPORT_ASSIGN(entry_.security, database_.security());
+    DAVENPORT_ASSIGN(snapshot_, database_.snapshot());
+    entry_.identity = snapshot_->info().identity;
+    entry_.first_sequence = snapshot_->info().sequence;
+    DAVENPORT_TRY(choose_base());
+    if (!base_) progress_.documents_expected = snapshot_->info().documents;
+    DAVENPORT_TRY(report_());
+
+    const bool unchanged =
+        base_ && snapshot_->exact() && base_->last_sequence == snapshot_->info().sequence;
+    if (unchanged) {
+        if (says_every_type(*base_)) entry_.included.emplace_back(every_type);
+    } else {
+        DAVENPORT_TRY(copy_changes());
+    }
+    entry_.last_sequence = snapshot_->reached();
+    snapshot_.reset();
+
+    entry_.finished_ms = progress_.finished_ms = clock_.now_ms();
+    progress_.last_sequence = entry_.last_sequence;
+    DAVENPORT_TRY(report_());
+    return std::move(entry_);
+}
+
+Result<> DatabaseBackup::choose_base() {
+    const documents::DatabaseInfo& info = snapshot_->info();
+    DAVENPORT_ASSIGN(base_, vault_.base_for(entry_.name));
+    if (!base_) return {};
+    const bool usable = !info.identity.empty() && base_->identity == info.identity &&
+                        !base_->first_sequence.empty() &&
+                        !went_backwards(base_->first_sequence, info.sequence) &&
+                        sorted(base_->skipped_types) == entry_.skipped_types;
+    if (!usable) {
+        base_.reset();
+        return {};
+    }
+    entry_.segments = base_->segments;
+    entry_.documents = base_->documents;
+    return {};
+}
+
+Result<> DatabaseBackup::copy_changes() {
+    // From where the base began to look: what changed while it ran is read again, never missed.
+    auto changed = snapshot_->changed_since(base_ ? base_->first_sequence : "");
+    if (!changed && base_ && changed.error().code == ErrorCode::invalid_argument) {
+        // The engine has no use for that sequence: everything, then.
+        base_.reset();
+        entry_.segments.clear();
+        entry_.documents = 0;
+        progress_.documents_expected = snapshot_->info().documents;
+        changed = snapshot_->changed_since("");
+    }
+    if (!changed) return fail(std::move(changed).error());
+
+    repeats_ = !snapshot_->exact() && changed->order == documents::Order::by_sequence;
+    DAVENPORT_TRY(choose_counting());
+    if (changed->order == documents::Order::by_id) {
+        DAVENPORT_TRY(copy_in_order(*changed->cursor));
+    } else {
+        DAVENPORT_TRY(copy_unordered(*changed->cursor));
+    }
+    changed->cursor.reset();
+    return finish_count();
+}
+
+Result<> DatabaseBackup::choose_counting() {
+    if (snapshot_->exact()) {
+        if (!base_ || entry_.skipped_types.empty() || says_every_type(*base_)) {
+            counting_ = Counting::from_database;
+            return {};
+        }
+        DAVENPORT_ASSIGN(engine_skipped_, snapshot_->count_by_types(entry_.skipped_types));
+        if (engine_skipped_) {
+            counting_ = Counting::from_database;
+            return {};
+        }
+    }
+    counting_ = Counting::by_lookup;
+    if (base_ && !base_->segments.empty()) {
+        DAVENPORT_ASSIGN(segments_, vault_.open_segments(*base_));
+    }
+    return {};
+}
+
+Result<std::optional<vault::Record>> DatabaseBackup::record_of(const documents::DocumentView& document) {
+    ++progress_.documents_read;
+    progress_.bytes_read += document.id.size() + document.body.size();
+    if (progress_.documents_read % report_every_documents == 0) DAVENPORT_TRY(report_());
+
+    const bool skipped = !document.deleted && is_skipped(document.type);
+    seen_live_ += document.deleted ? 0 : 1;
+    seen_skipped_ += skipped ? 1 : 0;
+
+    vault::Record record;
+    record.id = document.id;
+    record.revision = document.revision;
+    if (document.deleted || skipped) {
+        // It may be in an older segment, which this hides; without one there is nothing to hide.
+        if (!base_ && !repeats_) return std::optional<vault::Record>();
+        record.tombstone = true;
+        record.body = "{}";
+        return std::optional(record);
+    }
+    record.body = document.body;
+    DAVENPORT_ASSIGN(attachments_, store_attachments(*snapshot_, vault_, document));
+    record.attachments = attachments_;
+    return std::optional(record);
+}
+
+Result<> DatabaseBackup::copy_in_order(documents::DocumentCursor& cursor) {
+    SegmentSink sink(*this);
+    while (true) {
+        DAVENPORT_ASSIGN(const documents::DocumentView* document, cursor.next());
+        if (document == nullptr) break;
+        DAVENPORT_ASSIGN(const auto record, record_of(*document));
+        if (record) DAVENPORT_TRY(sink.write(*record));
+    }
+    return sink.finish();
+}
+
+Result<> DatabaseBackup::copy_unordered(documents::DocumentCursor& cursor) {
+    while (true) {
+        DAVENPORT_ASSIGN(const documents::DocumentView* document, cursor.next());
+        if (document == nullptr) break;
+        DAVENPORT_ASSIGN(const auto record, record_of(*document));
+        if (record) buffer_.add(*record);
+        if (buffer_.bytes() >= options_.segment_buffer_bytes) DAVENPORT_TRY(write_buffer());
+    }
+    return write_buffer();
+}
+
+// One segment a buffer: a later one lies on top of the earlier ones.
+Result<> DatabaseBackup::write_buffer() {
+    buffer_.sort();
+    SegmentSink sink(*this);
+    for (const vault::Record& record : buffer_.records()) DAVENPORT_TRY(sink.write(record));
+    buffer_.clear();
+    return sink.finish();
+}
+
+Result<> DatabaseBackup::finish_count() {
+    const std::uint64_t existing = snapshot_->info().documents;
+    if (counting_ == Counting::by_lookup) {
+        if (!snapshot_->exact()) return {};
+        if (entry_.documents > existing) {
+            return fail(ErrorCode::corrupt, "the backup would hold {} documents, the database {}",
+                        entry_.documents, existing);
+        }
+        if (entry_.documents == existing) entry_.included.emplace_back(every_type);
+        return {};
+    }
+    if (!base_ && seen_live_ != existing) {
+        return fail(ErrorCode::corrupt, "the database says that it holds {} documents, {} could be read",
+                    existing, seen_live_);
+    }
+    // Without the engine's count, every skipped document there is was met just now: the base had none.
+    const std::uint64_t skipped = engine_skipped_.value_or(seen_skipped_);
+    if (skipped > existing) {
+        return fail(ErrorCode::corrupt, "of {} documents {} are said to be of a skipped type", existing,
+                    skipped);
+    }
+    entry_.documents = existing - skipped;
+    if (skipped == 0) entry_.included.emplace_back(every_type);
+    return {};
+}
+
+}  // namespace davenport::replication

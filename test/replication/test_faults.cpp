@@ -1,0 +1,220 @@
+#include "replication/fixture.hpp"
+#include "replication/forwarding_store.hpp"
+#include "support/faulty_blob_store.hpp"
+
+using namespace davenport;
+using namespace davenport::test;
+using replication::back_up;
+using replication::BackupOptions;
+
+namespace {
+
+BackupOptions options_for(std::string id) {
+    BackupOptions options;
+    options.id = std::move(id);
+    options.databases = {"things"};
+    options.segment_buffer_bytes = 2'000;  // several segments
+    return options;
+}
+
+void fill(documents::Database& database, int round) {
+    for (int i = 0; i < 40; ++i) {
+        put(database, fmt::format("doc-{:03}", (i * 37 + round * 11) % 200),
+            PlainDocument{fmt::format(R"({{"round":{},"i":{}}})", round, i),
+                          {{"file", fmt::format("bytes of {} in {}", i, round)}}});
+    }
+}
+
+// Cursors and attachments that fail at a chosen document.
+class BrokenSnapshot final : public ForwardingSnapshot {
+  public:
+    BrokenSnapshot(std::unique_ptr<documents::Snapshot> inner, std::string attachment_of)
+        : ForwardingSnapshot(std::move(inner)), attachment_of_(std::move(attachment_of)) {}
+    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id, std::string_view revision,
+                                                              std::string_view name) override {
+        if (id == attachment_of_) return fail(ErrorCode::io, "a bad sector");
+        return ForwardingSnapshot::attachment(id, revision, name);
+    }
+
+  private:
+    std::string attachment_of_;
+};
+
+class ShortSnapshot final : public ForwardingSnapshot {
+  public:
+    using ForwardingSnapshot::ForwardingSnapshot;
+    // Gives one document less than there are, as a damaged index would.
+    Result<ChangedDocuments> changed_since(std::string_view since) override {
+        DAVENPORT_ASSIGN(auto changed, ForwardingSnapshot::changed_since(since));
+        DAVENPORT_TRY(changed.cursor->next());
+        return changed;
+    }
+};
+
+template <class SnapshotType, class... Args>
+WrappingStore with_snapshots(documents::DocumentStore& store, Args... args) {
+    class Database final : public ForwardingDatabase {
+      public:
+        Database(std::shared_ptr<documents::Database> inner, std::function<std::unique_ptr<documents::Snapshot>(
+                                                                 std::unique_ptr<documents::Snapshot>)> wrap)
+            : ForwardingDatabase(std::move(inner)), wrap_(std::move(wrap)) {}
+        Result<std::unique_ptr<documents::Snapshot>> snapshot() override {
+            DAVENPORT_ASSIGN(auto inner, inner_->snapshot());
+            return wrap_(std::move(inner));
+        }
+
+      private:
+        std::function<std::unique_ptr<documents::Snapshot>(std::unique_ptr<documents::Snapshot>)> wrap_;
+    };
+    return WrappingStore(store, [args...](std::shared_ptr<documents::Database> inner) {
+        return std::make_shared<Database>(std::move(inner), [args...](std::unique_ptr<documents::Snapshot> snapshot) {
+            return std::make_unique<SnapshotType>(std::move(snapshot), args...);
+        });
+    });
+}
+
+}  // namespace
+
+TEST_CASE("an attachment that can't be read fails the backup and is named") {
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    auto vault = memory_vault(clock);
+    must(engine.store->create("things"));
+    fill(*must(engine.store->open("things")), 0);
+    auto broken = with_snapshots<BrokenSnapshot>(*engine.store, std::string("doc-037"));
+    const auto result = back_up(broken, *vault, clock, options_for("first"), {});
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::io);
+    for (const char* part : {"things", "doc-037", "file", "a bad sector"}) {
+        CHECK(result.error().message.find(part) != std::string::npos);
+    }
+    CHECK(must(vault->list()).empty());
+}
+
+TEST_CASE("a database that gives fewer documents than it says it has fails the backup") {
+    auto engine = make_engine(GENERATE("memory", "embedded"));
+    const CountingClock clock;
+    auto vault = memory_vault(clock);
+    must(engine.store->create("things"));
+    fill(*must(engine.store->open("things")), 0);
+    auto broken = with_snapshots<ShortSnapshot>(*engine.store);
+    const auto result = back_up(broken, *vault, clock, options_for("first"), {});
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::corrupt);
+    CHECK(must(vault->list()).empty());
+}
+
+TEST_CASE("a backup cancelled at any point leaves nothing but garbage") {
+    auto engine = make_engine(GENERATE("memory", "embedded"));
+    const CountingClock clock;
+    must(engine.store->create("things"));
+    auto things = must(engine.store->open("things"));
+    std::vector<documents::DocumentWrite> writes(9'000);
+    std::vector<std::string> ids;
+    for (int i = 0; i < 9'000; ++i) ids.push_back(fmt::format("many-{:05}", i));
+    for (int i = 0; i < 9'000; ++i) writes[i].id = ids[i];
+    must(things->write(writes, documents::WriteMode::overwrite, documents::Atomicity::each));
+
+    for (int stop_at = 0;; ++stop_at) {
+        auto vault = memory_vault(clock);
+        int calls = 0;
+        const auto result = back_up(*engine.store, *vault, clock, options_for("first"), [&](const auto&) -> Result<> {
+            if (calls++ == stop_at) return fail(ErrorCode::cancelled, "the service stops");
+            return {};
+        });
+        if (result) {
+            CHECK(stop_at >= 4);
+            break;
+        }
+        CHECK(result.error().code == ErrorCode::cancelled);
+        CHECK(must(vault->list()).empty());
+        must(vault->collect_garbage(0));
+        CHECK(blob_names(*vault).empty());
+        const auto manifest = must(back_up(*engine.store, *vault, clock, options_for("first"), {}));
+        CHECK(manifest.databases[0].documents == 9'000);
+        CHECK(contents(*vault, manifest.databases[0]) == contents(*things));
+    }
+}
+
+namespace {
+
+// A vault with one backup in it, on a blob store that can be made to fail.
+struct FaultyVault {
+    std::shared_ptr<blobs::BlobStore> blobs = blobs::make_memory();
+    std::shared_ptr<Faults> faults = std::make_shared<Faults>();
+
+    Result<std::unique_ptr<vault::Vault>> open(const Clock& clock) {
+        return vault::Vault::open(std::make_unique<FaultyBlobStore>(blobs, faults), clock);
+    }
+};
+
+// Whatever went wrong: what is listed is whole, what is not can be made.
+void check_after(FaultyVault& faulty, documents::DocumentStore& store, const Clock& clock,
+                 const PlainDatabase& first, bool committed) {
+    faulty.faults->clear();
+    auto vault = must(faulty.open(clock));
+    const auto listed = must(vault->list());
+    REQUIRE(listed.size() >= (committed ? 2u : 1u));
+    REQUIRE(contents(*vault, must(vault->manifest("first")).databases.at(0)) == first);
+    const auto second = must(back_up(store, *vault, clock, options_for("second"), {}));
+    REQUIRE(contents(*vault, second.databases.at(0)) == contents(store, "things"));
+    REQUIRE(second.databases[0].documents == contents(store, "things").size());
+    REQUIRE(must(vault->verify({}, {})).sound());
+}
+
+}  // namespace
+
+TEST_CASE("whichever call of the blob store fails, no backup looks whole that is not") {
+    const auto lasting = GENERATE(Faults::Lasting::once, Faults::Lasting::forever);
+    const auto moment = GENERATE(Faults::Moment::before, Faults::Moment::after);
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    must(engine.store->create("things"));
+    auto things = must(engine.store->open("things"));
+    for (std::uint64_t call = 1;; ++call) {
+        REQUIRE(call < 2'000);
+        FaultyVault faulty;
+        must(engine.store->drop("things"));
+        must(engine.store->create("things"));
+        things = must(engine.store->open("things"));
+        fill(*things, 0);
+        auto vault = must(faulty.open(clock));
+        must(back_up(*engine.store, *vault, clock, options_for("first"), {}));
+        const auto first = contents(*things);
+        fill(*things, 1);
+        faulty.faults->clear();
+        faulty.faults->fail_call(call, lasting, moment);
+        const auto result = back_up(*engine.store, *vault, clock, options_for("second"), {});
+        const bool struck = faulty.faults->struck();
+        vault.reset();
+        if (!result) CHECK_FALSE(result.error().message.empty());
+        check_after(faulty, *engine.store, clock, first, result.has_value());
+        if (!struck) {
+            REQUIRE(result);
+            break;
+        }
+    }
+}
+
+TEST_CASE("a full disk fails the backup and spoils none") {
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    for (std::uint64_t bytes = 0;; bytes += 97) {
+        REQUIRE(bytes < 1'000'000);
+        FaultyVault faulty;
+        (void)engine.store->drop("things");
+        must(engine.store->create("things"));
+        auto things = must(engine.store->open("things"));
+        fill(*things, 0);
+        auto vault = must(faulty.open(clock));
+        must(back_up(*engine.store, *vault, clock, options_for("first"), {}));
+        const auto first = contents(*things);
+        fill(*things, 1);
+        faulty.faults->limit_bytes(bytes);
+        const auto result = back_up(*engine.store, *vault, clock, options_for("second"), {});
+        vault.reset();
+        if (!result) CHECK(result.error().code == ErrorCode::no_space);
+        check_after(faulty, *engine.store, clock, first, result.has_value());
+        if (result) break;
+    }
+}
