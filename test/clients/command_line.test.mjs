@@ -1,0 +1,150 @@
+// The commands of the binary, on a data directory and on a running service.
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
+import { Fixture } from './lib/fixture.mjs';
+
+const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore'];
+
+describe('command line', () => {
+  let fixture;
+  let api;
+  let directory;
+
+  before(async () => {
+    fixture = await Fixture.create();
+    ({ api } = fixture);
+    directory = await temporaryDirectory();
+    await api.bulkWrite('athena_components', [{ _id: 'a', v: 1 }, { _id: 'b', v: 1 }, { _id: 'c', v: 1 }]);
+  });
+  after(async () => {
+    await fixture?.remove();
+    await removeDirectory(directory);
+  });
+
+  it('explains itself and says what wrong usage is', async () => {
+    for (const args of [['--help'], ['--version'], ...commands.map((name) => [name, '--help']), ['keys', 'create', '--help']]) {
+      const { code, stdout } = await run(args);
+      assert.equal(code, 0, args.join(' '));
+      assert.ok(stdout.length > 3);
+    }
+    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['restore'], ['diff', 'a'], ['show'], ['keys']]) {
+      const { code, stdout } = await run(args, { cwd: directory });
+      assert.equal(code, 2, args.join(' '));
+      assert.equal(stdout, '');
+    }
+  });
+
+  const connections = {
+    'on the data directory': () => [['--data', fixture.dataDir], fixture.settings],
+    'on a running service': () => [['--url', fixture.url, '--key', `${fixture.key.api_key}:${fixture.key.api_secret}`], {}],
+  };
+  for (const [where, connection] of Object.entries(connections)) {
+    it(`backs up, lists, shows, compares, verifies and restores ${where}`, async () => {
+      const [place, settings] = connection();
+      const call = async (...args) => JSON.parse((await must([...args, '--json', ...place], { settings })).stdout);
+      const one = await call('backup');
+      assert.match(one.id, /^03_ibp_db_backup_\d+$/);
+      const edit = async (id, members) => {
+        const document = await api.document('athena_components', id);
+        const [outcome] = await api.bulkWrite('athena_components', [{ ...document, ...members }]);
+        assert.ok(outcome.ok);
+      };
+      await edit('a', { v: where });
+      await edit('b', { _deleted: true });
+      await api.bulkWrite('athena_components', [{ _id: `new ${where}`, v: 1 }]);
+      const two = await call('backup');
+      assert.deepEqual((await call('list')).ids.slice(-2), [one.id, two.id]);
+
+      const shown = JSON.parse((await must(['show', one.id, ...place], { settings })).stdout);
+      assert.equal(shown.id, one.id);
+      assert.equal(shown.doc_count, one.doc_count);
+      const stored = (await api.get(`/ak/api/v3/backups/${one.id}`)).json;
+      assert.deepEqual(shown, stored);
+
+      const { added, changed, removed } = await call('diff', one.id, two.id);
+      assert.deepEqual([added, changed, removed], [1, 1, 1]);
+      assert.equal((await call('verify')).sound, true);
+      assert.equal((await call('verify', one.id)).sound, true);
+
+      const counts = await call('restore', one.id, '--dry-run');
+      assert.deepEqual([counts.dbs.athena_components.created, counts.dbs.athena_components.changed], [1, 1]);
+      assert.equal((await api.document('athena_components', 'a')).v, where);
+      assert.equal((await call('restore', one.id)).status, 'success');
+      assert.notEqual((await api.document('athena_components', 'a')).v, where);
+      assert.ok(await api.document('athena_components', 'b'));
+      assert.ok(await api.document('athena_components', `new ${where}`));
+
+      const file = join(directory, 'backup.json');
+      await writeFile(file, JSON.stringify(shown));
+      await edit('a', { v: 'again' });
+      assert.equal((await call('restore', file, '--exact')).status, 'success');
+      assert.notEqual((await api.document('athena_components', 'a')).v, 'again');
+      assert.equal(await api.document('athena_components', `new ${where}`), undefined);
+    });
+
+    it(`fails with a documented code and a message on stderr ${where}`, async () => {
+      const [place, settings] = connection();
+      const documented = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+      const broken = join(directory, 'broken.json');
+      await writeFile(broken, '{"dbs":{"athena_components":{"docs":[{"_id":"a"}');
+      for (const args of [['show', 'nothing'], ['restore', 'nothing'], ['restore', broken], ['diff', 'x', 'y'], ['verify', 'nothing']]) {
+        const { code, stdout, stderr } = await run([...args, ...place], { settings });
+        assert.ok(code > 0, args.join(' '));
+        assert.match(documented, new RegExp(`\\b${code}\\b`), `docs/cli.md names exit code ${code}`);
+        assert.equal(stdout, '');
+        assert.ok(stderr.length > 5);
+      }
+    });
+  }
+
+  it('says so when the service or the credentials are not there', async () => {
+    for (const [url, key] of [['http://127.0.0.1:9', 'a:b'], [fixture.url, 'a:b'], ['nonsense', 'a:b'], [fixture.url, 'nonsense']]) {
+      const { code, stdout, stderr } = await run(['list', '--url', url, '--key', key]);
+      assert.ok(code > 0, `${url} ${key}`);
+      assert.equal(stdout, '');
+      assert.ok(stderr.length > 5);
+    }
+  });
+
+  it('refuses unknown settings and bad values by name', async () => {
+    const file = join(directory, 'config.toml');
+    const refused = async (text, named, settings = {}) => {
+      await writeFile(file, text);
+      const { code, stderr } = await run(['serve', '--config', file, '--data', join(directory, 'd'), '--listen', '127.0.0.1:0'], { settings, timeoutMs: 20_000 });
+      assert.ok(code > 0, `${text}: ${code}`);
+      assert.match(stderr, named);
+    };
+    await refused('[http]\nnonsense = 1\n', /nonsense/);
+    await refused('[nonsense]\nlisten = "x"\n', /nonsense/);
+    await refused('[http]\nworkers = "many"\n', /workers/);
+    await refused('[http]\nworkers = 0\n', /workers/);
+    await refused('[http\n', /config\.toml|line/);
+    await refused('', /NONSENSE/i, { DAVENPORT_HTTP_NONSENSE: '1' });
+    await refused('', /workers/i, { DAVENPORT_HTTP_WORKERS: 'x' });
+    const { code } = await run(['serve', '--data', join(directory, 'd'), '--listen', 'nonsense'], { timeoutMs: 20_000 });
+    assert.ok(code > 0);
+    const taken = await run(['serve', '--data', join(directory, 'd'), '--listen', new URL(fixture.url).host], { timeoutMs: 20_000 });
+    assert.ok(taken.code > 0, 'an address in use ends the start');
+  });
+
+  it('takes flags before the environment before the file', async () => {
+    const file = join(directory, 'order.toml');
+    await writeFile(file, '[databases]\nothers = ["from_file"]\n[console]\nversion_tag = "from-file"\n');
+    const dataDir = join(directory, 'order');
+    const service = await Service.start({ dataDir, args: ['--config', file], settings: { DAVENPORT_CONSOLE_VERSION_TAG: 'from-environment', DAVENPORT_HTTP_LISTEN: '127.0.0.1:1' } });
+    try {
+      const key = JSON.parse((await must(['keys', 'create', '--role', 'manager', '--config', file, '--data', dataDir])).stdout);
+      const caller = service.api(key);
+      const { id } = await caller.backup();
+      const doc = (await caller.get(`/ak/api/v3/backups/${id}`)).json;
+      assert.equal(doc.ibp_versions.tag, 'from-environment');
+      assert.ok(doc.dbs.from_file);
+      caller.close();
+    } finally {
+      assert.equal(await service.stop(), 0);
+    }
+  });
+});
