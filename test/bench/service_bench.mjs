@@ -91,8 +91,11 @@ async function measureRequests(service, key) {
   const bare = await bareBeast();
   try {
     const theirs = await requestsPerSecond(bare.url, []);
-    const ours = await requestsPerSecond(`${service.url}/ak/api/v3/webhooks?limit=1`, [`Authorization: Basic ${basic}`]);
-    row('small authenticated route, 32 connections', `${Math.round(ours)} requests/s, ${(ours / theirs).toFixed(2)} x bare Beast (${Math.round(theirs)}/s)`, '0.5');
+    for (const [what, path, target] of [['/couchdb/', '/couchdb/', '0.5'],
+      ['one document', '/couchdb/athena_components/peer0000000001', '-'], ['list of backups', '/ak/api/v3/backups', '-']]) {
+      const ours = await requestsPerSecond(service.url + path, [`Authorization: Basic ${basic}`]);
+      row(`${what}, authenticated, 32 connections`, `${Math.round(ours)} requests/s, ${(ours / theirs).toFixed(2)} x bare Beast (${Math.round(theirs)}/s)`, target);
+    }
   } finally {
     bare.stop();
   }
