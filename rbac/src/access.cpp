@@ -41,7 +41,8 @@ class StoredAccess final : public Access {
 
     Result<NewKey> create_key(std::vector<std::string> roles, std::string description) override {
         sort_uniquely(roles);
-        if (roles.empty()) return fail(ErrorCode::invalid_argument, "a key needs at least one role");
+        if (roles.empty())
+            return fail(ErrorCode::invalid_argument, "a key needs at least one role");
         for (const std::string& role : roles)
             if (!options_.policy.knows_role(role))
                 return fail(ErrorCode::invalid_argument, "there is no role \"{}\"", role);
@@ -96,7 +97,8 @@ class StoredAccess final : public Access {
                 return fail(ErrorCode::forbidden, "the role \"{}\" is not yours to give", role);
         std::int64_t expires_ms = clock_.now_ms() + lifetime_ms;
         if (owner.kind == Identity::Kind::token) {
-            DAVENPORT_ASSIGN(const auto maker, store_.find(Identity::Kind::token, owner.credential_id));
+            DAVENPORT_ASSIGN(const auto maker,
+                             store_.find(Identity::Kind::token, owner.credential_id));
             if (!maker) return fail(unauthorized());
             expires_ms = std::min(expires_ms, maker->expires_ms);
         }
@@ -124,8 +126,9 @@ class StoredAccess final : public Access {
         // Through the header's parser, so that both ways in are equally strict.
         const std::string pair = std::string(api_key).append(":").append(api_secret);
         const bool plain = api_key.find(':') == std::string_view::npos;
-        DAVENPORT_ASSIGN(const Identity owner,
-                         authenticate(plain ? "Basic " + to_base64(pair) : "Basic -", remote_address));
+        DAVENPORT_ASSIGN(
+            const Identity owner,
+            authenticate(plain ? "Basic " + to_base64(pair) : "Basic -", remote_address));
         const std::int64_t expires_ms = clock_.now_ms() + options_.session_lifetime_ms;
         DAVENPORT_ASSIGN(auto issued,
                          issue(Identity::Kind::session, owner.name, owner.roles, expires_ms));
@@ -204,8 +207,8 @@ class StoredAccess final : public Access {
         Throttle& address_failures = is_key ? address_key_failures_ : address_token_failures_;
         if (const unsigned limit = options_.failures_per_minute; limit != 0) {
             const unsigned failures = address_failures.failures(address);
-            const bool key_is_attacked =
-                is_key && failures > 0 && presented && key_failures_.failures(presented->name) >= limit;
+            const bool key_is_attacked = is_key && failures > 0 && presented &&
+                                         key_failures_.failures(presented->name) >= limit;
             if (failures >= limit || key_is_attacked)
                 return fail(ErrorCode::too_many, "too many failed attempts; try again in a minute");
         }

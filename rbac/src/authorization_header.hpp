@@ -14,8 +14,8 @@ struct Presented {
     std::string secret;
 };
 
-// Of an Authorization header's value. Strict: nullopt for any other scheme, broken base64, no colon,
-// control bytes, bytes that are not UTF-8, a name that no key can have, or more than 2 KiB.
+// Of an Authorization header's value. Strict: nullopt for any other scheme, broken base64, no
+// colon, control bytes, bytes that are not UTF-8, a name that no key can have, or more than 2 KiB.
 std::optional<Presented> parse_authorization(std::string_view header);
 
 // "<id>.<secret>", both [a-z0-9]: an access token, or the value of a session's cookie.

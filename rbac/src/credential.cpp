@@ -28,9 +28,12 @@ Identity Credential::identity() const {
 
 std::string_view type_of(Identity::Kind kind) {
     switch (kind) {
-        case Identity::Kind::api_key: return "api_key";
-        case Identity::Kind::token: return "access_token";
-        case Identity::Kind::session: return "login_session";
+        case Identity::Kind::api_key:
+            return "api_key";
+        case Identity::Kind::token:
+            return "access_token";
+        case Identity::Kind::session:
+            return "login_session";
     }
     return "api_key";
 }

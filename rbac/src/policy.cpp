@@ -40,7 +40,8 @@ Result<Policy> Policy::parse(std::string_view json_text) {
         if (role.empty()) return fail(ErrorCode::invalid_argument, "a role has an empty name");
         const json::array* actions = value.if_array();
         if (!actions)
-            return fail(ErrorCode::invalid_argument, "the actions of role \"{}\" must be an array", role);
+            return fail(ErrorCode::invalid_argument, "the actions of role \"{}\" must be an array",
+                        role);
         auto& allowed = policy.actions_by_role_[role];
         for (const auto& action : *actions) {
             const json::string* name = action.if_string();

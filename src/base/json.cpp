@@ -116,8 +116,12 @@ const json::string* string_member(const json::object& object, std::string_view k
 }
 std::optional<std::int64_t> integer_member(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(view(key));
-    if (!value || !value->is_int64()) return std::nullopt;
-    return value->get_int64();
+    if (!value) return std::nullopt;
+    if (const std::int64_t* number = value->if_int64()) return *number;
+    // What was built in this process may hold the unsigned kind; parsed text never does below 2^63.
+    const std::uint64_t* number = value->if_uint64();
+    if (!number || *number > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
+    return static_cast<std::int64_t>(*number);
 }
 std::optional<bool> boolean_member(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(view(key));

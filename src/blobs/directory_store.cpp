@@ -76,8 +76,8 @@ class Folder {
     DIR* stream_;
 };
 
-// Calls `visit` for what is directly in the folder; what vanishes meanwhile is passed over. A folder
-// that does not exist is empty.
+// Calls `visit` for what is directly in the folder; what vanishes meanwhile is passed over. A
+// folder that does not exist is empty.
 Result<> for_each_entry(
     const std::string& path,
     const std::function<Result<>(const std::string& name, const struct stat&)>& visit) {
@@ -89,7 +89,7 @@ Result<> for_each_entry(
     while (const dirent* entry = folder.next()) {
         const std::string name = entry->d_name;
         if (name == "." || name == "..") continue;
-        struct stat status{};
+        struct stat status {};
         if (folder.stat(*entry, status) != 0) {
             if (errno == ENOENT) continue;
             return fail(posix_error(path + "/" + name, errno));
@@ -102,8 +102,7 @@ Result<> for_each_entry(
 
 class DirectoryStore final : public BlobStore {
   public:
-    explicit DirectoryStore(const std::string& root)
-        : folders_(std::make_shared<Folders>(root)) {}
+    explicit DirectoryStore(const std::string& root) : folders_(std::make_shared<Folders>(root)) {}
 
     Result<std::unique_ptr<BlobWriter>> create() override {
         return DirectoryWriter::create(folders_);
@@ -118,7 +117,7 @@ class DirectoryStore final : public BlobStore {
                 return fail(ErrorCode::not_found, "there is no {}", name);
             return fail(posix_error(path, errno));
         }
-        struct stat status{};
+        struct stat status {};
         if (::fstat(file.get(), &status) != 0) return fail(posix_error(path, errno));
         if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "there is no {}", name);
         return std::unique_ptr<BlobReader>(std::make_unique<DirectoryReader>(
@@ -142,9 +141,9 @@ class DirectoryStore final : public BlobStore {
             return fail(posix_error(path, errno));
         }
         const std::size_t slash = name.rfind('/');
-        DAVENPORT_TRY(sync_directory(
-            slash == std::string_view::npos ? folders_->root()
-                                            : folders_->path_of(name.substr(0, slash))));
+        DAVENPORT_TRY(sync_directory(slash == std::string_view::npos
+                                         ? folders_->root()
+                                         : folders_->path_of(name.substr(0, slash))));
         remove_empty_folders(name);
         return {};
     }
@@ -173,8 +172,9 @@ class DirectoryStore final : public BlobStore {
   private:
     Result<> collect(const std::string& prefix, std::vector<BlobInfo>& found) const {
         const std::string path =
-            prefix.empty() ? folders_->root()
-                           : folders_->path_of(std::string_view(prefix).substr(0, prefix.size() - 1));
+            prefix.empty()
+                ? folders_->root()
+                : folders_->path_of(std::string_view(prefix).substr(0, prefix.size() - 1));
         return for_each_entry(
             path, [&](const std::string& entry, const struct stat& status) -> Result<> {
                 const std::string name = prefix + entry;
@@ -182,8 +182,8 @@ class DirectoryStore final : public BlobStore {
                 if (!check_name(name)) return {};
                 if (S_ISDIR(status.st_mode)) return collect(name + "/", found);
                 if (S_ISREG(status.st_mode))
-                    found.push_back({name, static_cast<std::uint64_t>(status.st_size),
-                                     modified_ms(status)});
+                    found.push_back(
+                        {name, static_cast<std::uint64_t>(status.st_size), modified_ms(status)});
                 return {};
             });
     }

@@ -59,7 +59,7 @@ Result<std::unique_ptr<BlobWriter>> DirectoryWriter::create(std::shared_ptr<Fold
         std::string path = folders->path_of("tmp/" + random_hex(32));
         File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!file.is_open()) return fail(posix_error(path, errno));
-        struct stat status{};
+        struct stat status {};
         // A sweep may have come between creating and locking and have taken the file away.
         if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(file.get(), &status) == 0 &&
             status.st_nlink == 1)

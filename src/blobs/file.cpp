@@ -44,7 +44,7 @@ Result<> sync_directory(const std::string& path) {
 }
 
 Result<> make_directories(const std::string& path) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(path.c_str(), &status) == 0) {
         if (S_ISDIR(status.st_mode)) return {};
         return fail(posix_error(path, ENOTDIR));

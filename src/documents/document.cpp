@@ -30,7 +30,13 @@ std::string quoted(std::string_view text) {
 }  // namespace
 
 std::string RevisionId::text() const {
-    return fmt::format("{}-{}", generation, hash);
+    char digits[21];
+    char* const end = std::to_chars(digits, digits + 20, generation).ptr;
+    *end = '-';
+    std::string text;
+    text.reserve(static_cast<std::size_t>(end - digits) + 1 + hash.size());
+    text.append(digits, end + 1).append(hash);
+    return text;
 }
 
 Result<RevisionId> RevisionId::parse(std::string_view text) {
@@ -104,8 +110,8 @@ Result<> check_database_name(std::string_view name) {
 
 Result<> check_document_id(std::string_view id) {
     const auto refuse = [&](std::string_view why) {
-        return fail(Error{ErrorCode::invalid_argument,
-                          fmt::format("a document id must {}", why), "illegal_docid"});
+        return fail(Error{ErrorCode::invalid_argument, fmt::format("a document id must {}", why),
+                          "illegal_docid"});
     };
     if (id.empty()) return refuse("not be empty");
     if (id.size() > max_id_bytes) return refuse("have 4096 bytes at most");

@@ -64,8 +64,8 @@ bool get(const simdjson::dom::element& value, std::uint64_t& out) {
 
 Result<> DocumentParser::Impl::check_no_key_twice() {
     const auto twice = [](const Key& key) {
-        return fail(ErrorCode::invalid_argument, "the member \"{}\" at byte {} stands twice", key.name,
-                    key.position);
+        return fail(ErrorCode::invalid_argument, "the member \"{}\" at byte {} stands twice",
+                    key.name, key.position);
     };
     if (keys.size() <= few_keys) {
         for (std::size_t i = 1; i < keys.size(); ++i)
@@ -128,9 +128,8 @@ Result<> DocumentParser::Impl::read_attachments(const JsonPart& part,
     return {};
 }
 
-Result<InlineAttachment> DocumentParser::Impl::read_attachment(std::string_view name,
-                                                               const JsonPart& part,
-                                                               const simdjson::dom::element& value) {
+Result<InlineAttachment> DocumentParser::Impl::read_attachment(
+    std::string_view name, const JsonPart& part, const simdjson::dom::element& value) {
     simdjson::dom::object object;
     if (value.get_object().get(object)) return refuse(part, "must be an object");
     InlineAttachment attachment;
@@ -143,8 +142,7 @@ Result<InlineAttachment> DocumentParser::Impl::read_attachment(std::string_view 
         walk.next(member);
         if (field.key == "data") {
             if (has_data) return refuse(member, "stands twice");
-            if (!field.value.is_string() ||
-                member.value.find('\\') != std::string_view::npos)
+            if (!field.value.is_string() || member.value.find('\\') != std::string_view::npos)
                 return refuse(member, "must be base64 text without escapes");
             has_data = true;
             attachment.data_base64 = member.value.substr(1, member.value.size() - 2);
@@ -245,8 +243,7 @@ Result<DocumentParser::Envelope> DocumentParser::split_envelope(std::string_view
         JsonReader::Walk elements(impl_->reader, part.value_index);
         JsonPart element;
         while (elements.next(element)) {
-            if (element.value.front() != '{')
-                return impl_->refuse(element, "must be an object");
+            if (element.value.front() != '{') return impl_->refuse(element, "must be an object");
             envelope.docs.push_back(element.value);
         }
     }

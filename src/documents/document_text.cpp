@@ -20,9 +20,9 @@ bool equal(const simdjson::dom::object& a, const simdjson::dom::object& b) {
     // Stable, so that a key that stands twice keeps its values' order.
     std::stable_sort(left.begin(), left.end(), by_key);
     std::stable_sort(right.begin(), right.end(), by_key);
-    return std::equal(left.begin(), left.end(), right.begin(), [](const Member& x, const Member& y) {
-        return x.key == y.key && equal(x.value, y.value);
-    });
+    return std::equal(
+        left.begin(), left.end(), right.begin(),
+        [](const Member& x, const Member& y) { return x.key == y.key && equal(x.value, y.value); });
 }
 
 bool equal(const simdjson::dom::array& a, const simdjson::dom::array& b) {
@@ -39,14 +39,22 @@ bool equal(const simdjson::dom::element& a, const simdjson::dom::element& b) {
     // one write at most.
     if (a.type() != b.type()) return false;
     switch (a.type()) {
-        case Type::OBJECT: return equal(a.get_object().value_unsafe(), b.get_object().value_unsafe());
-        case Type::ARRAY: return equal(a.get_array().value_unsafe(), b.get_array().value_unsafe());
-        case Type::STRING: return a.get_string().value_unsafe() == b.get_string().value_unsafe();
-        case Type::INT64: return a.get_int64().value_unsafe() == b.get_int64().value_unsafe();
-        case Type::UINT64: return a.get_uint64().value_unsafe() == b.get_uint64().value_unsafe();
-        case Type::DOUBLE: return a.get_double().value_unsafe() == b.get_double().value_unsafe();
-        case Type::BOOL: return a.get_bool().value_unsafe() == b.get_bool().value_unsafe();
-        case Type::NULL_VALUE: return true;
+        case Type::OBJECT:
+            return equal(a.get_object().value_unsafe(), b.get_object().value_unsafe());
+        case Type::ARRAY:
+            return equal(a.get_array().value_unsafe(), b.get_array().value_unsafe());
+        case Type::STRING:
+            return a.get_string().value_unsafe() == b.get_string().value_unsafe();
+        case Type::INT64:
+            return a.get_int64().value_unsafe() == b.get_int64().value_unsafe();
+        case Type::UINT64:
+            return a.get_uint64().value_unsafe() == b.get_uint64().value_unsafe();
+        case Type::DOUBLE:
+            return a.get_double().value_unsafe() == b.get_double().value_unsafe();
+        case Type::BOOL:
+            return a.get_bool().value_unsafe() == b.get_bool().value_unsafe();
+        case Type::NULL_VALUE:
+            return true;
     }
     return false;
 }

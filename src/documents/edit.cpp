@@ -49,8 +49,8 @@ Result<> check_attachments(const DocumentWrite& write) {
 tl::unexpected<Error> conflict(const DocumentWrite& write) {
     if (write.revision.empty())
         return fail(ErrorCode::conflict, "document \"{}\" exists already", write.id);
-    return fail(ErrorCode::conflict, "revision {} of document \"{}\" is not current", write.revision,
-                write.id);
+    return fail(ErrorCode::conflict, "revision {} of document \"{}\" is not current",
+                write.revision, write.id);
 }
 
 // none = the first revision of a new document.
@@ -114,8 +114,8 @@ Result<std::vector<PlannedAttachment>> plan_attachments(const RevisionTree& tree
             plan.stub.revpos = attachment.revpos != 0 ? attachment.revpos : generation;
             if (!attachment.digest.empty() && attachment.digest != plan.stub.digest)
                 return fail(ErrorCode::invalid_argument,
-                            "document \"{}\": attachment \"{}\" has the digest {}, not {}", write.id,
-                            attachment.name, plan.stub.digest, attachment.digest);
+                            "document \"{}\": attachment \"{}\" has the digest {}, not {}",
+                            write.id, attachment.name, plan.stub.digest, attachment.digest);
         } else {
             const auto kept = std::find_if(before.begin(), before.end(), [&](const auto& stub) {
                 return stub.name == attachment.name &&
@@ -132,9 +132,8 @@ Result<std::vector<PlannedAttachment>> plan_attachments(const RevisionTree& tree
         }
         planned.push_back(std::move(plan));
     }
-    std::sort(planned.begin(), planned.end(), [](const auto& a, const auto& b) {
-        return a.stub.name < b.stub.name;
-    });
+    std::sort(planned.begin(), planned.end(),
+              [](const auto& a, const auto& b) { return a.stub.name < b.stub.name; });
     return planned;
 }
 
@@ -212,8 +211,7 @@ Result<Edit> plan_edit(const RevisionTree& tree, const DocumentWrite& write, Wri
         generation = parent.generation + 1;
     }
 
-    DAVENPORT_ASSIGN(edit.attachments,
-                     plan_attachments(tree, write, parent, generation, brought));
+    DAVENPORT_ASSIGN(edit.attachments, plan_attachments(tree, write, parent, generation, brought));
     const std::vector<AttachmentStub> stubs = stubs_of(edit.attachments);
     if (mode == WriteMode::overwrite && parent.exists()) {
         const RevisionNode& current = *tree.find(parent);
@@ -262,7 +260,8 @@ Result<> check_local_revision(std::string_view id, std::optional<std::int64_t> c
                               std::string_view revision) {
     const std::string expected = current ? fmt::format("0-{}", *current) : std::string();
     if (revision == expected) return {};
-    return fail(ErrorCode::conflict, "local document \"{}\": the revision given is not current", id);
+    return fail(ErrorCode::conflict, "local document \"{}\": the revision given is not current",
+                id);
 }
 
 Result<> check_object_text(std::string_view what, std::string_view text) {

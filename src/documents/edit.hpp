@@ -32,7 +32,7 @@ struct PlannedAttachment {
 };
 
 struct Edit {
-    bool unchanged = false;        // nothing to do; `revision` is the current one
+    bool unchanged = false;  // nothing to do; `revision` is the current one
     RevisionId revision;
     std::vector<RevisionId> path;  // for RevisionTree::graft
     bool deleted = false;

@@ -15,7 +15,8 @@ FieldValue value_of(const simdjson::dom::element& element) {
     using Type = simdjson::dom::element_type;
     FieldValue value;
     switch (element.type()) {
-        case Type::NULL_VALUE: break;
+        case Type::NULL_VALUE:
+            break;
         case Type::BOOL:
             value.kind = FieldValue::Kind::boolean;
             value.integer = element.get_bool().value_unsafe() ? 1 : 0;
@@ -44,7 +45,8 @@ FieldValue value_of(const simdjson::dom::element& element) {
 
 int rank(const FieldValue& value) {
     if (value.kind == FieldValue::Kind::null) return 0;
-    return value.kind == FieldValue::Kind::text || value.kind == FieldValue::Kind::container ? 2 : 1;
+    return value.kind == FieldValue::Kind::text || value.kind == FieldValue::Kind::container ? 2
+                                                                                             : 1;
 }
 
 }  // namespace
@@ -108,10 +110,10 @@ Result<> check_index(std::string_view index, std::span<const std::string> fields
         return fail(ErrorCode::invalid_argument, "index \"{}\" must have 1 to {} fields", index,
                     max_fields);
     for (const std::string& field : fields) {
-        const bool fits =
-            !field.empty() && field.size() <= max_field_bytes &&
-            std::all_of(field.begin(), field.end(),
-                        [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+        const bool fits = !field.empty() && field.size() <= max_field_bytes &&
+                          std::all_of(field.begin(), field.end(), [](char c) {
+                              return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+                          });
         if (!fits)
             return fail(ErrorCode::invalid_argument,
                         "index \"{}\": a field's name must be 1 to {} printable ASCII characters "
@@ -140,8 +142,7 @@ Result<FieldQuery> check_query(const Query& query, std::span<const std::string> 
         if (!text) return {};
         DAVENPORT_ASSIGN(value, FieldValue::parse(*text));
         if (!value->is_number() && value->kind != FieldValue::Kind::text)
-            return fail(ErrorCode::invalid_argument,
-                        "a query's bound must be a text or a number");
+            return fail(ErrorCode::invalid_argument, "a query's bound must be a text or a number");
         return {};
     };
     DAVENPORT_TRY(bound(query.from, checked.from));

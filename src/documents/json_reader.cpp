@@ -63,7 +63,8 @@ Error explain(std::string_view text, simdjson::error_code reason) {
         const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
         if (error) return malformed(used, error.message());
         const std::size_t rest = text.find_first_not_of(" \t\r\n", used);
-        if (rest != std::string_view::npos) return malformed(rest, "text after the end of the value");
+        if (rest != std::string_view::npos)
+            return malformed(rest, "text after the end of the value");
     } catch (const std::exception& e) {
         return malformed(0, e.what());
     }

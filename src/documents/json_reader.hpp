@@ -17,9 +17,9 @@ inline constexpr std::size_t max_json_bytes = std::size_t{1} << 30;
 
 // A member or element of the text read last.
 struct JsonPart {
-    std::string_view key;   // raw, with its quotes; empty for an element of an array
-    std::string_view value;  // raw
-    std::string_view whole;  // from the key to the end of the value
+    std::string_view key;     // raw, with its quotes; empty for an element of an array
+    std::string_view value;   // raw
+    std::string_view whole;   // from the key to the end of the value
     std::size_t value_index;  // for walking on into the value
 };
 
@@ -58,7 +58,8 @@ class JsonReader {
     std::size_t structurals() const { return parser_.implementation->n_structural_indexes; }
 
     simdjson::dom::parser parser_;
-    std::unique_ptr<char[]> copy_;  // simdjson reads some bytes past the end, so it gets a padded copy
+    std::unique_ptr<char[]>
+        copy_;  // simdjson reads some bytes past the end, so it gets a padded copy
     std::size_t capacity_ = 0;
     std::string_view text_;
     bool exact_ = true;

@@ -42,8 +42,8 @@ class MemoryDatabase final : public Database {
         std::string_view id, std::span<const std::string> revisions) override;
     Result<std::unique_ptr<ByteSource>> attachment(std::string_view id, std::string_view revision,
                                                    std::string_view name) override;
-    Result<std::vector<WriteOutcome>> write(std::span<const DocumentWrite> documents, WriteMode mode,
-                                            Atomicity atomicity) override;
+    Result<std::vector<WriteOutcome>> write(std::span<const DocumentWrite> documents,
+                                            WriteMode mode, Atomicity atomicity) override;
     Result<Document> get_local(std::string_view id) override;
     Result<std::string> put_local(std::string_view id, std::string_view revision,
                                   std::string_view body) override;
@@ -59,7 +59,8 @@ class MemoryDatabase final : public Database {
     Result<> drop();
 
   private:
-    using Bytes = std::vector<std::shared_ptr<const std::string>>;  // along with a write's attachments
+    using Bytes =
+        std::vector<std::shared_ptr<const std::string>>;  // along with a write's attachments
     using Locked = std::unique_lock<std::mutex>;
 
     Result<std::shared_ptr<const MemoryState>> view();

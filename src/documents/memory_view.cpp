@@ -96,7 +96,8 @@ class MemorySnapshot final : public Snapshot {
     Result<std::unique_ptr<DocumentCursor>> changes(const ChangesOptions& options) override {
         DAVENPORT_ASSIGN(const std::uint64_t since, memory_sequence(options.since));
         std::vector<const std::string*> ids;
-        for (auto at = state_->by_sequence.upper_bound(since); at != state_->by_sequence.end(); ++at)
+        for (auto at = state_->by_sequence.upper_bound(since); at != state_->by_sequence.end();
+             ++at)
             ids.push_back(&at->second);
         if (options.descending) std::reverse(ids.begin(), ids.end());
         std::vector<Item> items;
@@ -161,7 +162,8 @@ Result<std::unique_ptr<ByteSource>> memory_attachment(const MemoryState& state, 
     for (const AttachmentStub& stub : document.attachments)
         if (stub.name == name) return source_of(*state.blobs.find(stub.digest)->second);
     return fail(Error{ErrorCode::not_found,
-                      fmt::format("document \"{}\" has no attachment of that name", id), "missing"});
+                      fmt::format("document \"{}\" has no attachment of that name", id),
+                      "missing"});
 }
 
 std::unique_ptr<Snapshot> memory_snapshot(std::shared_ptr<const MemoryState> state,

@@ -51,7 +51,8 @@ bool RevisionTree::graft(std::span<const RevisionId> path, bool deleted, Content
 
 // Records that `ancestor` comes before `child`. What is known of the child's ancestors already and
 // what is new are two chains that belong into one, ordered by generation.
-RevisionTree::Linked RevisionTree::link(RevisionId child, RevisionId ancestor, bool& leaves_changed) {
+RevisionTree::Linked RevisionTree::link(RevisionId child, RevisionId ancestor,
+                                        bool& leaves_changed) {
     for (;;) {
         RevisionNode& node = nodes_.at(child);
         const RevisionId known = node.parent;

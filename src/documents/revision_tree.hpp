@@ -23,7 +23,7 @@ struct RevisionNode {
     RevisionId parent;  // none = the root, or what came before is not known
     bool leaf = false;
     bool deleted = false;
-    Content content;  // of a leaf
+    Content content;       // of a leaf
     bool changed = false;  // since it was loaded
 };
 
@@ -41,9 +41,9 @@ class RevisionTree {
     void add_stored(RevisionId id, RevisionNode node);
     void cut_dangling_parents();
 
-    // Adds the revision path[0], whose ancestors follow, newest first, strictly descending; gaps and
-    // a missing end are allowed. Paths of one history may come in any order and give the same tree.
-    // A revision that is there already keeps its content. True if a leaf came or went.
+    // Adds the revision path[0], whose ancestors follow, newest first, strictly descending; gaps
+    // and a missing end are allowed. Paths of one history may come in any order and give the same
+    // tree. A revision that is there already keeps its content. True if a leaf came or went.
     bool graft(std::span<const RevisionId> path, bool deleted, Content content);
 
     // Forgets what lies more than `limit` revisions above every leaf; returns what was removed.

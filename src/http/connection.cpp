@@ -4,7 +4,7 @@
 #include "error_body.hpp"
 #include "transport.hpp"
 
-#include <spdlog/spdlog.h>
+#include <algorithm>
 
 namespace davenport::http {
 
@@ -14,7 +14,7 @@ using net::ip::tcp;
 
 namespace {
 
-constexpr std::size_t head_read_size = 4 * 1024;
+constexpr std::size_t small_read_size = 4 * 1024;
 constexpr std::size_t body_read_size = 64 * 1024;
 constexpr std::size_t idle_buffer_size = 16 * 1024;
 // Long enough for a client to read the last answer, short enough not to collect dead ones.
@@ -28,6 +28,11 @@ std::string address_of(const tcp::socket& socket) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
     return address.to_string();
+}
+
+// Assigning an empty string keeps the capacity.
+void free_memory(std::string& text) {
+    std::string().swap(text);
 }
 
 }  // namespace
@@ -44,7 +49,7 @@ void Connection::start() {
                           [self = shared_from_this()](const error_code& error) {
                               if (self->state_ == State::closed) return;
                               if (error) return self->close();
-                              self->begin_request();
+                              self->guarded([&] { self->begin_request(); });
                           });
 }
 
@@ -72,6 +77,10 @@ Connection::Cut Connection::cut() {
 }
 
 void Connection::tick(Clock::time_point now) {
+    guarded([&] { check_time(now); });
+}
+
+void Connection::check_time(Clock::time_point now) {
     const ServerOptions& options = transport_.options();
     const auto stalled = [&](std::uint64_t bytes) {
         if (!progress_started_) {
@@ -113,18 +122,20 @@ void Connection::tick(Clock::time_point now) {
 }
 
 void Connection::begin_request() {
-    head_ = {};
-    match_ = {};
+    head_ = RequestHead();
+    match_ = Router::Match();
     decoder_.reset();
     scanner_.reset();
     request_id_.clear();
     head_begun_ = head_only_ = answer_begun_ = body_unread_ = false;
     state_ = State::reading_head;
     // Thousands of idle connections must not sit on large buffers.
-    if (buffer_.size() == 0 && buffer_.capacity() > idle_buffer_size) buffer_ = {};
-    if (out_head_.capacity() > idle_buffer_size) out_head_ = {};
-    spool_filling_ = {};
-    spool_writing_ = {};
+    if (buffer_.size() == 0 && buffer_.capacity() > idle_buffer_size)
+        buffer_ = boost::beast::flat_buffer();
+    if (out_head_.capacity() > idle_buffer_size) free_memory(out_head_);
+    free_memory(spool_filling_);
+    free_memory(spool_writing_);
+    bulk_.reset();
     if (transport_.draining() && buffer_.size() == 0 && idle()) return close();
     deadline_ = transport_.after(transport_.options().idle_timeout);
     process_head();
@@ -138,10 +149,11 @@ std::string_view Connection::buffered() const {
 void Connection::read() {
     if (reading_) return;
     reading_ = true;
-    const auto space =
-        buffer_.prepare(state_ == State::reading_head ? head_read_size : body_read_size);
+    const auto space = buffer_.prepare(state_ == State::reading_body
+                                           ? std::min(bulk_->piece_size(), body_read_size)
+                                           : small_read_size);
     auto done = [self = shared_from_this()](const error_code& error, std::size_t size) {
-        self->on_read(error, size);
+        self->guarded([&] { self->on_read(error, size); });
     };
     if (tls_)
         tls_->async_read_some(space, std::move(done));
@@ -216,7 +228,7 @@ void Connection::handle_request() {
 
     state_ = State::working;
     worker_active_ = true;
-    if (transport_.pool().try_submit([self = shared_from_this()] { self->work_begin(); })) return;
+    if (transport_.pool().try_submit(job([](Connection& self) { self.work_begin(); }))) return;
     worker_active_ = false;
     transport_.count_rejection();
     answer_ = Outgoing::error(503, "too many requests wait");
@@ -246,9 +258,7 @@ void Connection::work_begin() {
     }
     if (!refusal && !failure && match_.route->body.kind != BodyPolicy::Kind::none &&
         head_.has_body())
-        return post([](Connection& self) {
-            if (self.state_ != State::closed) self.start_body();
-        });
+        return post([](Connection& self) { self.start_body(); });
     if (!refusal && !failure) return work_handle();
     const Handler refuse = [&](Request&) -> Response {
         if (failure) std::rethrow_exception(failure);  // the listener logs it and answers 500
@@ -265,9 +275,7 @@ void Connection::work_handle() {
 
 void Connection::respond(Outgoing answer) {
     answer_ = std::move(answer);
-    post([](Connection& self) {
-        if (self.state_ != State::closed) self.begin_answer();
-    });
+    post([](Connection& self) { self.begin_answer(); });
 }
 
 void Connection::reject(Rejection why) {
@@ -276,8 +284,8 @@ void Connection::reject(Rejection why) {
     must_close_ = true;
     if (!worker_active_) {
         // Half a body is of no use to anybody, and others may wait for its memory.
-        head_.request.body = {};
-        budget_share_ = {};
+        free_memory(head_.request.body);
+        budget_share_ = BudgetShare();
     }
     answer_ = Outgoing::error(why.status, why.reason);
     begin_answer();

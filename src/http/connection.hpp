@@ -1,12 +1,14 @@
 #pragma once
 
 #include "body_decoder.hpp"
+#include "bulk_slot.hpp"
 #include "byte_budget.hpp"
 #include "davenport/http/router.hpp"
 #include "outgoing.hpp"
 #include "progress.hpp"
 #include "request_head.hpp"
 #include "spool.hpp"
+#include "worker_pool.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -58,6 +60,7 @@ class Connection final : public Responder, public std::enable_shared_from_this<C
     enum class AfterWrite { read_body, pull_piece, finish_answer };
 
     // connection.cpp: life, head, hand-over to the workers
+    void check_time(Clock::time_point now);
     void begin_request();
     void read();
     void on_read(const boost::system::error_code& error, std::size_t size);
@@ -95,8 +98,13 @@ class Connection final : public Responder, public std::enable_shared_from_this<C
     void finish_answer();
     std::uint64_t delivered();
 
+    // connection_post.hpp
+    template <class Step>
+    void guarded(Step step);
     template <class Message>
     void post(Message message);
+    template <class Step>
+    WorkerPool::Job job(Step step);
 
     Transport& transport_;
     boost::asio::ip::tcp::socket socket_;
@@ -123,7 +131,8 @@ class Connection final : public Responder, public std::enable_shared_from_this<C
     BudgetShare budget_share_;
     bool body_unread_ = false;  // bytes of its body may still be in the stream
     std::optional<SpoolFile> spool_file_;
-    std::string spool_filling_;  // the I/O thread fills this while a worker writes the other
+    std::optional<BulkSlot> bulk_;  // while a body is spooled or streamed
+    std::string spool_filling_;     // the I/O thread fills this while a worker writes the other
     std::string spool_writing_;
 
     // Its answer.

@@ -2,14 +2,11 @@
 
 #include "connection_post.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace davenport::http {
 namespace {
 
-constexpr std::size_t spool_piece_size = 256 * 1024;
 constexpr std::size_t first_text_reserve = 1024 * 1024;
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -18,13 +15,14 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 void Connection::start_body() {
     const BodyPolicy& policy = match_.route->body;
     decoder_.emplace(head_, policy.limit);
+    bulk_.emplace(transport_.bulk_transfers());
     if (policy.kind == BodyPolicy::Kind::text) {
         budget_share_ = BudgetShare(transport_.body_budget());
         // Not all of what a client promises: it may never come.
         head_.request.body.reserve(static_cast<std::size_t>(
             std::min<std::uint64_t>(head_.content_length.value_or(0), first_text_reserve)));
     } else {
-        spool_filling_.reserve(spool_piece_size + 64 * 1024);
+        spool_filling_.reserve(bulk_->piece_size() + bulk_->piece_size() / 2);
     }
     progress_started_ = false;
     if (head_.expects_continue && buffer_.size() == 0) {
@@ -44,7 +42,7 @@ void Connection::consume_body() {
     if (!spooled && !budget_share_.grow_to(sink.size()))
         return reject({503, "too many bodies are in memory"});
     if (decoder_->done()) return body_complete();
-    if (spooled && sink.size() >= spool_piece_size) {
+    if (spooled && sink.size() >= bulk_->piece_size()) {
         if (worker_active_) {
             state_ = State::working;  // the disk is behind: no more reading until it catches up
             return;
@@ -62,7 +60,7 @@ void Connection::body_complete() {
         return;
     }
     worker_active_ = true;
-    transport_.pool().submit([self = shared_from_this()] { self->work_handle(); });
+    transport_.pool().submit(job([](Connection& self) { self.work_handle(); }));
 }
 
 void Connection::spool_flush() {
@@ -70,7 +68,7 @@ void Connection::spool_flush() {
     spool_filling_.clear();
     worker_active_ = true;
     transport_.pool().submit(
-        [self = shared_from_this(), last = decoder_->done()] { self->work_spool(last); });
+        job([last = decoder_->done()](Connection& self) { self.work_spool(last); }));
 }
 
 void Connection::work_spool(bool last) {
@@ -88,9 +86,7 @@ void Connection::work_spool(bool last) {
         spool_file_.reset();
         return work_handle();
     }
-    post([outcome = std::move(outcome)](Connection& self) {
-        if (self.state_ != State::closed) self.spool_written(outcome);
-    });
+    post([outcome = std::move(outcome)](Connection& self) { self.spool_written(outcome); });
 }
 
 void Connection::spool_written(Result<> outcome) {

@@ -3,7 +3,6 @@
 #include "connection_post.hpp"
 
 #include <linux/sockios.h>
-#include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <boost/beast/http/status.hpp>
 
@@ -17,7 +16,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t piece_size = 256 * 1024;
 constexpr std::size_t chunk_prefix = 16;  // room for the chunk's size line in front of a piece
 constexpr std::size_t chunk_suffix = 2;
 constexpr std::size_t small_text = 16 * 1024;  // copied behind the head, to go out in one write
@@ -37,13 +35,16 @@ void Connection::begin_answer() {
         must_close_ || !head_.keep_alive || transport_.draining() || (body_unread_ && !discardable);
     chunked_answer_ = false;
     stream_left_.reset();
+    bulk_.reset();
     if (answer_.stream && !head_only_ && !bodiless(answer_.status)) {
         stream_left_ = answer_.stream_size;
         chunked_answer_ = !stream_left_ && !head_.http_1_0;
         if (!stream_left_ && head_.http_1_0)
             close_after_ = true;  // the end of the stream is the end
         // The first piece comes before the head: a source that fails at once is still a plain 500.
-        piece_ = std::make_unique_for_overwrite<char[]>(chunk_prefix + piece_size + chunk_suffix);
+        bulk_.emplace(transport_.bulk_transfers());
+        piece_ = std::make_unique_for_overwrite<char[]>(chunk_prefix + bulk_->piece_size() +
+                                                        chunk_suffix);
         return pull_piece();
     }
     compose_head();
@@ -95,11 +96,10 @@ void Connection::pull_piece() {
     if (stream_left_ && *stream_left_ == 0 && answer_begun_) return finish_answer();
     state_ = State::working;
     worker_active_ = true;
-    answer_.stream->read({piece_.get() + chunk_prefix, piece_size},
+    answer_.stream->read({piece_.get() + chunk_prefix, bulk_->piece_size()},
                          [self = shared_from_this()](Result<std::size_t> size) {
                              self->post([size = std::move(size)](Connection& connection) {
-                                 if (connection.state_ != State::closed)
-                                     connection.piece_arrived(size);
+                                 connection.piece_arrived(size);
                              });
                          });
 }
@@ -128,7 +128,7 @@ void Connection::piece_arrived(Result<std::size_t> size) {
     }
     if (stream_left_) *stream_left_ -= *size;
     const bool ended = *size == 0 || (stream_left_ && *stream_left_ == 0);
-    pending_ = {};
+    pending_[0] = net::const_buffer();
     if (!answer_begun_) {
         compose_head();
         pending_[0] = net::buffer(out_head_);
@@ -161,7 +161,7 @@ void Connection::write(AfterWrite after) {
 
 void Connection::write_some() {
     auto done = [self = shared_from_this()](const error_code& error, std::size_t size) {
-        self->on_write(error, size);
+        self->guarded([&] { self->on_write(error, size); });
     };
     if (tls_)
         tls_->async_write_some(pending_, std::move(done));
@@ -193,8 +193,9 @@ void Connection::on_write(const error_code& error, std::size_t size) {
 
 void Connection::finish_answer() {
     if (!worker_active_) dispose();
-    answer_ = {};
+    const Outgoing spent = std::move(answer_);  // assigning an empty one would keep its memory
     piece_.reset();
+    bulk_.reset();
     if (close_after_) return linger();
     if (body_unread_) return start_discard();
     begin_request();

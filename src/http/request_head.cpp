@@ -118,6 +118,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
             if (authority.empty()) return Rejection{400, "malformed request target"};
             for (const char c : authority)
                 if (!host_character(c)) return Rejection{400, "malformed request target"};
+            request.headers.set("Host", std::string(authority));  // it outranks the field
             rest.remove_prefix(authority.size());
         }
         const auto mark = rest.find('?');

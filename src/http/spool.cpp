@@ -87,7 +87,7 @@ Result<> sweep_spool_directory(const std::string& directory) {
     for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
          entry.increment(error)) {
         const std::string name = entry->path().filename().string();
-        if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
+        if (!name.starts_with(prefix)) continue;  // also what readers of an upload put beside it
         if (::unlink(entry->path().c_str()) != 0 && errno != ENOENT)
             return fail(posix_error(entry->path().string(), errno));
     }

@@ -48,6 +48,7 @@ class Transport {
     WorkerPool& pool() { return pool_; }
     Listener& listener() { return listener_; }
     ByteBudget& body_budget() { return body_budget_; }
+    std::atomic<std::size_t>& bulk_transfers() { return bulk_transfers_; }
     boost::asio::ssl::context* tls() { return tls_.get(); }
     bool draining() const { return draining_; }
     std::string next_request_id();
@@ -73,6 +74,7 @@ class Transport {
     WorkerPool& pool_;
     Listener& listener_;
     ByteBudget body_budget_;
+    std::atomic<std::size_t> bulk_transfers_ = 0;
 
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;

@@ -20,7 +20,7 @@ namespace davenport::http {
 // long ones, wake a worker at once.
 class WorkerPool {
   public:
-    using Job = std::function<void()>;
+    using Job = std::function<void()>;  // must not throw
 
     WorkerPool(unsigned threads, std::size_t max_queued_requests);
     WorkerPool(const WorkerPool&) = delete;

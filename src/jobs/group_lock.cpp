@@ -27,7 +27,9 @@ Result<bool> holds(documents::Database& control, const Record& lock) {
         return fail(std::move(record).error());
     }
     DAVENPORT_ASSIGN(const JobDocument document, from_record(std::move(*record)));
-    return document.submission == text_or(lock.body, "submission") && !document.job.ended();
+    // Work whose end is decided is over; who is told of it may start the next at once.
+    return document.submission == text_or(lock.body, "submission") && !document.job.ended() &&
+           !document.decided;
 }
 
 }  // namespace

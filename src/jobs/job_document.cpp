@@ -16,9 +16,12 @@ Number number_or_zero(const json::object& object, std::string_view key) {
 }
 
 json::object to_object(const Progress& progress) {
-    return {{"done", progress.done},         {"total", progress.total},
-            {"bytes", progress.bytes},       {"on_step", progress.on_step},
-            {"total_steps", progress.total_steps}, {"details", progress.details}};
+    return {{"done", progress.done},
+            {"total", progress.total},
+            {"bytes", progress.bytes},
+            {"on_step", progress.on_step},
+            {"total_steps", progress.total_steps},
+            {"details", progress.details}};
 }
 
 Progress progress_of(const json::object& object) {
@@ -33,7 +36,8 @@ Progress progress_of(const json::object& object) {
 }
 
 json::object to_object(const Error& error) {
-    return {{"code", traits(error.code).name}, {"message", error.message}, {"detail", error.detail}};
+    return {
+        {"code", traits(error.code).name}, {"message", error.message}, {"detail", error.detail}};
 }
 
 Error error_of(const json::object& object) {
@@ -57,10 +61,14 @@ std::optional<State> state_of(std::string_view text) {
 
 std::string_view to_text(State state) {
     switch (state) {
-        case State::queued: return "queued";
-        case State::running: return "running";
-        case State::succeeded: return "succeeded";
-        case State::failed: return "failed";
+        case State::queued:
+            return "queued";
+        case State::running:
+            return "running";
+        case State::succeeded:
+            return "succeeded";
+        case State::failed:
+            return "failed";
     }
     return "failed";
 }
@@ -101,13 +109,15 @@ Result<JobDocument> from_record(documents::Record record) {
     job.id = text_or(body, "id");
     job.kind = text_or(body, "kind");
     if (!state || job.id.empty() || job.kind.empty())
-        return fail(ErrorCode::corrupt, "the document of the job \"{}\" can't be understood", job.id);
+        return fail(ErrorCode::corrupt, "the document of the job \"{}\" can't be understood",
+                    job.id);
     job.state = *state;
     job.group = text_or(body, "group");
     if (const auto* parameters = object_member(body, "parameters")) job.parameters = *parameters;
     if (const auto* result = object_member(body, "result")) job.result = *result;
     if (const auto* error = object_member(body, "error")) job.error = error_of(*error);
-    if (const auto* progress = object_member(body, "progress")) job.progress = progress_of(*progress);
+    if (const auto* progress = object_member(body, "progress"))
+        job.progress = progress_of(*progress);
     job.attempts = number_or_zero<std::uint32_t>(body, "attempts");
     job.created_ms = number_or_zero<std::int64_t>(body, "created_ms");
     job.started_ms = number_or_zero<std::int64_t>(body, "started_ms");

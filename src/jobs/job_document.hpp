@@ -12,9 +12,9 @@ namespace davenport::jobs {
 // A job as its document holds it: what everybody may see, and what the runners need.
 struct JobDocument {
     Job job;
-    std::string revision;    // of the document; not part of its body
-    std::string submission;  // random; tells two submissions of one id apart
-    std::string owner;       // who works on it; empty = nobody
+    std::string revision;       // of the document; not part of its body
+    std::string submission;     // random; tells two submissions of one id apart
+    std::string owner;          // who works on it; empty = nobody
     std::uint32_t crashes = 0;  // attempts in a row that ended without a word
     // The end was decided (job.result or job.error is set) and `Kind::ended` has still to be told.
     std::optional<State> decided;

@@ -37,19 +37,20 @@ Result<> JobStore::create(JobDocument& document) {
         return {};
     }
     if (written.error().code != ErrorCode::conflict) return fail(std::move(written).error());
-    // The conflict may be with a first try of ours whose answer was lost.
+    // The conflict may be with a first try of ours whose answer was lost. Since then a runner may
+    // have gone on with it, so all of it counts, not its revision alone.
     auto present = read(document.job.id);
     if (present && present->submission == document.submission) {
-        document.revision = std::move(present->revision);
+        document = std::move(*present);
         return {};
     }
     return fail(ErrorCode::already_exists, "a job with the id {} exists", document.job.id);
 }
 
 Result<> JobStore::write(JobDocument& document) {
-    DAVENPORT_ASSIGN(document.revision,
-                     documents::write_record(*control_, document_id(document.job.id),
-                                             to_body(document, clock_.now_ms()), document.revision));
+    DAVENPORT_ASSIGN(document.revision, documents::write_record(
+                                            *control_, document_id(document.job.id),
+                                            to_body(document, clock_.now_ms()), document.revision));
     return {};
 }
 

@@ -15,7 +15,8 @@ class JobStore {
 
     Result<> prepare();  // the indexes
 
-    // Writes a new document and sets its revision; already_exists.
+    // Writes a new document and sets its revision; already_exists. It may come back further on than
+    // queued, when a runner was quicker than a lost answer.
     Result<> create(JobDocument& document);
     // Writes on top of document.revision and sets the new one; conflict when it has moved on.
     Result<> write(JobDocument& document);

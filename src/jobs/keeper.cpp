@@ -20,8 +20,8 @@ constexpr std::uint64_t scan_limit = 1000;  // jobs of one state looked at in on
 }  // namespace
 
 void JobRunner::keep() {
-    const milliseconds tick =
-        std::max(milliseconds(1), std::min({options_.poll, options_.heartbeat / 2, progress_every / 2}));
+    const milliseconds tick = std::max(
+        milliseconds(1), std::min({options_.poll, options_.heartbeat / 2, progress_every / 2}));
     auto next_scan = steady_clock::now();
     auto next_sweep = next_scan;
     while (true) {
@@ -61,9 +61,9 @@ void JobRunner::retry_endings() {
     const auto now = steady_clock::now();
     const std::lock_guard lock(mutex_);
     if (phase_ != Phase::started) return;
-    const auto due = std::partition(unended_.begin(), unended_.end(), [now](const Running& running) {
-        return running->ending->next_try > now;
-    });
+    const auto due =
+        std::partition(unended_.begin(), unended_.end(),
+                       [now](const Running& running) { return running->ending->next_try > now; });
     for (auto it = due; it != unended_.end(); ++it) {
         ready_.push_back({{}, std::move(*it)});
         work_cv_.notify_one();

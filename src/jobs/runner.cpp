@@ -109,7 +109,7 @@ Result<Job> JobRunner::submit(Submission submission) {
     }
 
     Job job = document.job;
-    offer(std::move(document));
+    if (job.state == State::queued) offer(std::move(document));
     return job;
 }
 
@@ -118,8 +118,8 @@ Result<> JobRunner::submit_to_group(JobDocument& document) {
     const Job& job = document.job;
     const auto taken = [&job](const std::string& holder) {
         if (holder == job.id)
-            return Error{ErrorCode::already_exists,
-                         fmt::format("a job with the id {} exists", job.id), {}};
+            return Error{
+                ErrorCode::already_exists, fmt::format("a job with the id {} exists", job.id), {}};
         return Error{ErrorCode::in_progress, fmt::format("the job {} is in progress", holder),
                      holder};
     };
@@ -129,6 +129,7 @@ Result<> JobRunner::submit_to_group(JobDocument& document) {
     DAVENPORT_TRY(store_.create(document));
     const auto winner = take_group(store_.control(), document);
     if (winner && winner->empty()) return {};
+    if (job.state != State::queued) return {};  // a runner has it, and so had its group
 
     // Somebody was faster in between, so this job must not be. If it can't be withdrawn because it
     // was changed, then the group became free again and a runner has taken the job up.
@@ -188,8 +189,7 @@ Result<std::vector<Job>> JobRunner::list(std::string_view kind, std::uint64_t li
 
 Result<> JobRunner::remove(std::string_view id) {
     DAVENPORT_ASSIGN(const JobDocument document, store_.read(id));
-    if (!document.job.ended())
-        return fail(ErrorCode::in_use, "the job {} has not ended", id);
+    if (!document.job.ended()) return fail(ErrorCode::in_use, "the job {} has not ended", id);
     return store_.remove(document);
 }
 

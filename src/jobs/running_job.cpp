@@ -38,7 +38,8 @@ void RunningJob::report(Progress progress) {
 bool RunningJob::stopping() const {
     if (stop_requested_ || lost_) return true;
     // Nobody may have taken it yet, but from here on somebody can.
-    const auto age = steady_clock::now().time_since_epoch() - steady_clock::duration(renewed_.load());
+    const auto age =
+        steady_clock::now().time_since_epoch() - steady_clock::duration(renewed_.load());
     return age > lease_;
 }
 
@@ -49,9 +50,11 @@ Job RunningJob::view() const {
     return job;
 }
 
-void RunningJob::keep(std::chrono::milliseconds progress_every, std::chrono::milliseconds heartbeat) {
+void RunningJob::keep(std::chrono::milliseconds progress_every,
+                      std::chrono::milliseconds heartbeat) {
     if (lost_) return;
-    const auto age = steady_clock::now().time_since_epoch() - steady_clock::duration(renewed_.load());
+    const auto age =
+        steady_clock::now().time_since_epoch() - steady_clock::duration(renewed_.load());
     bool due = age >= heartbeat;
     {
         const std::lock_guard lock(progress_mutex_);

@@ -12,7 +12,8 @@ namespace davenport::jobs {
 //
 // The lease is the document's revision: it is ours as long as the document is at the revision that
 // we wrote last. Writing it anew is the heartbeat; others take the job over only after they saw one
-// revision stand for a whole lease on their own monotonic clock, so clocks need not agree. Thread-safe.
+// revision stand for a whole lease on their own monotonic clock, so clocks need not agree.
+// Thread-safe.
 class RunningJob final : public Context {
   public:
     RunningJob(JobStore& store, JobDocument claimed, std::chrono::milliseconds lease);

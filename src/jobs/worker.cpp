@@ -7,9 +7,9 @@
 // crash between any two of them the next runner goes on from the document as it stands:
 //
 //   claim    state running, owner, attempts + 1        then a crash: run again (crashes + 1)
-//   decide   the outcome, state still running          then a crash: `ended` is called again, not `run`
-//   tell     Kind::ended
-//   end      state succeeded or failed, no owner       frees the group in the same write
+//   decide   the outcome, state still running          then a crash: `ended` is called again, not
+//   `run` tell     Kind::ended end      state succeeded or failed, no owner       frees the group
+//   in the same write
 namespace davenport::jobs {
 
 using std::chrono::milliseconds;
@@ -73,7 +73,7 @@ void JobRunner::take_up(JobDocument document) {
 // (then the next scan finds it again).
 JobRunner::Running JobRunner::claim(JobDocument document) {
     Job& job = document.job;
-    if (!job.group.empty()) {
+    if (!job.group.empty() && !document.decided) {
         const auto holder = take_group(store_.control(), document);
         if (!holder || !holder->empty()) {
             const std::lock_guard lock(mutex_);

@@ -16,8 +16,9 @@ Result<vault::Vault::StoredAttachment> store(documents::Snapshot& snapshot, vaul
                                              const documents::DocumentView& document,
                                              const documents::AttachmentStub& stub) {
     DAVENPORT_ASSIGN(auto source, snapshot.attachment(document.id, document.revision, stub.name));
-    DAVENPORT_ASSIGN(auto stored,
-                     vault.put_attachment([&](std::span<char> buffer) { return source->read(buffer); }));
+    DAVENPORT_ASSIGN(auto stored, vault.put_attachment([&](std::span<char> buffer) {
+        return source->read(buffer);
+    }));
     if (stored.length != stub.length) {
         return fail(ErrorCode::corrupt, "the database promises {} bytes and gives {}", stub.length,
                     stored.length);

@@ -11,8 +11,8 @@ namespace davenport::replication {
 // (see vault::Record::attachments); empty for none. An attachment that can't be read whole is an
 // error that names it.
 //
-// Always reads the bytes: the MD5 digest that a database gives them is no proof that the vault holds
-// the same ones, their SHA-256 is.
+// Always reads the bytes: the MD5 digest that a database gives them is no proof that the vault
+// holds the same ones, their SHA-256 is.
 Result<std::string> store_attachments(documents::Snapshot& snapshot, vault::Vault& vault,
                                       const documents::DocumentView& document);
 

@@ -15,7 +15,8 @@ Result<> check(const BackupOptions& options) {
     std::set<std::string_view> seen;
     for (const std::string& name : options.databases) {
         if (!seen.insert(name).second) {
-            return fail(ErrorCode::invalid_argument, "backup {} names database {} twice", options.id, name);
+            return fail(ErrorCode::invalid_argument, "backup {} names database {} twice",
+                        options.id, name);
         }
     }
     return {};
@@ -34,8 +35,9 @@ std::vector<std::string> default_skipped_types() {
     return {"athena_backup", "session_athena", "pillow_talk_doc", "json_validation"};
 }
 
-Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& vault, const Clock& clock,
-                                const BackupOptions& options, const BackupProgress& progress) {
+Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& vault,
+                                const Clock& clock, const BackupOptions& options,
+                                const BackupProgress& progress) {
     DAVENPORT_TRY(check(options));
     auto committed = vault.manifest(options.id);
     if (committed || committed.error().code != ErrorCode::not_found) return committed;
@@ -51,8 +53,9 @@ Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& v
         auto database = store.open(name);
         if (!database) return fail(about(name, std::move(database).error()));
         begun.emplace_back().name = name;
-        DatabaseBackup backup(**database, vault, clock, options, begun.back(),
-                              [&]() -> Result<> { return progress ? progress(begun) : Result<>(); });
+        DatabaseBackup backup(**database, vault, clock, options, begun.back(), [&]() -> Result<> {
+            return progress ? progress(begun) : Result<>();
+        });
         auto entry = backup.run();
         if (!entry) return fail(about(name, std::move(entry).error()));
         manifest.databases.push_back(std::move(*entry));

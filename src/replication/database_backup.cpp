@@ -33,7 +33,8 @@ bool went_backwards(std::string_view base, std::string_view now) {
 }
 
 bool says_every_type(const vault::DatabaseManifest& entry) {
-    return std::find(entry.included.begin(), entry.included.end(), every_type) != entry.included.end();
+    return std::find(entry.included.begin(), entry.included.end(), every_type) !=
+           entry.included.end();
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ class DatabaseBackup::SegmentSink {
         if (!writer_) return {};
         DAVENPORT_ASSIGN(auto reference, writer_->finish());
         if (presence_ && backup_.repeats_) {
-            DAVENPORT_ASSIGN(auto reader, vault::SegmentReader::open(backup_.vault_.store(), reference));
+            DAVENPORT_ASSIGN(auto reader,
+                             vault::SegmentReader::open(backup_.vault_.store(), reference));
             backup_.segments_.push_back(std::move(reader));
         }
         backup_.entry_.segments.push_back(std::move(reference));
@@ -75,9 +77,9 @@ class DatabaseBackup::SegmentSink {
     std::unique_ptr<vault::SegmentWriter> writer_;
 };
 
-DatabaseBackup::DatabaseBackup(documents::Database& database, vault::Vault& vault, const Clock& clock,
-                               const BackupOptions& options, DatabaseProgress& progress,
-                               std::function<Result<>()> report)
+DatabaseBackup::DatabaseBackup(documents::Database& database, vault::Vault& vault,
+                               const Clock& clock, const BackupOptions& options,
+                               DatabaseProgress& progress, std::function<Result<>()> report)
     : database_(database),
       vault_(vault),
       clock_(clock),
@@ -180,7 +182,8 @@ Result<> DatabaseBackup::choose_counting() {
     return {};
 }
 
-Result<std::optional<vault::Record>> DatabaseBackup::record_of(const documents::DocumentView& document) {
+Result<std::optional<vault::Record>> DatabaseBackup::record_of(
+    const documents::DocumentView& document) {
     ++progress_.documents_read;
     progress_.bytes_read += document.id.size() + document.body.size();
     if (progress_.documents_read % report_every_documents == 0) DAVENPORT_TRY(report_());
@@ -248,14 +251,16 @@ Result<> DatabaseBackup::finish_count() {
         return {};
     }
     if (!base_ && seen_live_ != existing) {
-        return fail(ErrorCode::corrupt, "the database says that it holds {} documents, {} could be read",
-                    existing, seen_live_);
+        return fail(ErrorCode::corrupt,
+                    "the database says that it holds {} documents, {} could be read", existing,
+                    seen_live_);
     }
-    // Without the engine's count, every skipped document there is was met just now: the base had none.
+    // Without the engine's count, every skipped document there is was met just now: the base had
+    // none.
     const std::uint64_t skipped = engine_skipped_.value_or(seen_skipped_);
     if (skipped > existing) {
-        return fail(ErrorCode::corrupt, "of {} documents {} are said to be of a skipped type", existing,
-                    skipped);
+        return fail(ErrorCode::corrupt, "of {} documents {} are said to be of a skipped type",
+                    existing, skipped);
     }
     entry_.documents = existing - skipped;
     if (skipped == 0) entry_.included.emplace_back(every_type);

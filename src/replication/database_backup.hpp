@@ -12,14 +12,15 @@
 
 namespace davenport::replication {
 
-// The backup of one database: from a snapshot to the manifest's entry and the new segments it names.
+// The backup of one database: from a snapshot to the manifest's entry and the new segments it
+// names.
 //
-// Which documents a reader of the backup sees is part of the manifest, so it has to be exact, and an
-// incremental backup must not pay for it by reading what did not change. A snapshot that is exact
-// knows how many documents exist; take away those left out because of their type, which are the ones
-// met just now when the base left none out (`every_type`), or which the engine counts for us. Where
-// neither holds, each changed id is looked up in the base's segments: exact too, but it may unpack
-// much of them.
+// Which documents a reader of the backup sees is part of the manifest, so it has to be exact, and
+// an incremental backup must not pay for it by reading what did not change. A snapshot that is
+// exact knows how many documents exist; take away those left out because of their type, which are
+// the ones met just now when the base left none out (`every_type`), or which the engine counts for
+// us. Where neither holds, each changed id is looked up in the base's segments: exact too, but it
+// may unpack much of them.
 class DatabaseBackup {
   public:
     // All must outlive it. `report` passes `progress` on and may end the backup with its error.

@@ -29,8 +29,9 @@ void RecordBuffer::sort() {
     std::stable_sort(records_.begin(), records_.end(),
                      [](const vault::Record& a, const vault::Record& b) { return a.id < b.id; });
     // `unique` keeps the first of equals; seen from the end that is the last one added.
-    const auto newest = std::unique(records_.rbegin(), records_.rend(),
-                                    [](const vault::Record& a, const vault::Record& b) { return a.id == b.id; });
+    const auto newest =
+        std::unique(records_.rbegin(), records_.rend(),
+                    [](const vault::Record& a, const vault::Record& b) { return a.id == b.id; });
     records_.erase(records_.begin(), newest.base());
 }
 

@@ -5,7 +5,9 @@
 
 namespace davenport::restore {
 
-constexpr std::size_t max_waiting_batches = 2;
+// One waits, one is filled and one written: enough to keep both sides busy, and each may hold a
+// large document with its attachments.
+constexpr std::size_t max_waiting_batches = 1;
 
 std::string_view Batch::copy(std::string_view text) {
     if (text.empty()) return {};
@@ -84,7 +86,8 @@ void BatchReader::read_all() {
             try {
                 return read_batch();
             } catch (const std::exception& error) {
-                return fail(ErrorCode::internal, "reading the documents to be restored: {}", error.what());
+                return fail(ErrorCode::internal, "reading the documents to be restored: {}",
+                            error.what());
             }
         }();
         more = batch && !batch->last;

@@ -32,10 +32,12 @@ struct Batch {
 };
 
 // Reads a selection on a thread of its own, so that unpacking the next batch goes on while the last
-// one is written. At most two batches wait. `next` is for one thread; destroying it ends the reading.
+// one is written. At most one batch waits. `next` is for one thread; destroying it ends the
+// reading.
 class BatchReader {
   public:
-    BatchReader(std::unique_ptr<Selection> selection, std::size_t max_documents, std::size_t max_bytes);
+    BatchReader(std::unique_ptr<Selection> selection, std::size_t max_documents,
+                std::size_t max_bytes);
     ~BatchReader();
     BatchReader(const BatchReader&) = delete;
     BatchReader& operator=(const BatchReader&) = delete;

@@ -102,7 +102,8 @@ void for_each_element(std::string_view array, const std::function<void(std::stri
 
 std::optional<std::string> string_value(std::string_view value) {
     if (value.size() < 2 || value.front() != '"') return std::nullopt;
-    if (value.find('\\') == std::string_view::npos) return std::string(value.substr(1, value.size() - 2));
+    if (value.find('\\') == std::string_view::npos)
+        return std::string(value.substr(1, value.size() - 2));
     const auto decoded = parse_json(value);
     if (!decoded || !decoded->is_string()) return std::nullopt;
     return std::string(decoded->get_string());

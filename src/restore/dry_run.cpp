@@ -14,11 +14,13 @@ constexpr std::uint64_t report_every_documents = 2'000;
 
 enum class Match { same, different, missing_stub };
 
-// Whether the stored attachment is what the write would leave there. New bytes are read and hashed as
-// a store would do it.
-Result<Match> match(const documents::AttachmentWrite& write, const documents::AttachmentStub* stored) {
+// Whether the stored attachment is what the write would leave there. New bytes are read and hashed
+// as a store would do it.
+Result<Match> match(const documents::AttachmentWrite& write,
+                    const documents::AttachmentStub* stored) {
     if (write.stub) {
-        const bool kept = stored != nullptr && (write.digest.empty() || write.digest == stored->digest);
+        const bool kept =
+            stored != nullptr && (write.digest.empty() || write.digest == stored->digest);
         return kept ? Match::same : Match::missing_stub;
     }
     Md5 hash;
@@ -122,12 +124,14 @@ class DryRun {
             ++(exists ? counts.deleted : counts.unchanged);
             return {};
         }
-        DAVENPORT_ASSIGN(const Match attachments, match(document.attachments, existing.attachments));
+        DAVENPORT_ASSIGN(const Match attachments,
+                         match(document.attachments, existing.attachments));
         if (attachments == Match::missing_stub) {
             ++counts.failed;
         } else if (!exists) {
             ++counts.created;
-        } else if (attachments == Match::same && documents::same_json(existing.body, document.body)) {
+        } else if (attachments == Match::same &&
+                   documents::same_json(existing.body, document.body)) {
             ++counts.unchanged;
         } else {
             ++counts.changed;
@@ -145,8 +149,8 @@ class DryRun {
 
 }  // namespace
 
-Result<Report> dry_run(Source& source, documents::DocumentStore& store, const RestoreOptions& options,
-                       const ProgressCallback& progress) {
+Result<Report> dry_run(Source& source, documents::DocumentStore& store,
+                       const RestoreOptions& options, const ProgressCallback& progress) {
     return DryRun(source, store, options, progress).run();
 }
 

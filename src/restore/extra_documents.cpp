@@ -6,7 +6,8 @@ Result<> for_each_extra_document(IdCursor& source_ids, documents::Snapshot& snap
                                  const SourceDatabase& database, const RestoreOptions& options,
                                  const SkippedIds& skip,
                                  const std::function<Result<>(std::string_view)>& visit) {
-    std::set<std::string, std::less<>> kept_types(options.skipped_types.begin(), options.skipped_types.end());
+    std::set<std::string, std::less<>> kept_types(options.skipped_types.begin(),
+                                                  options.skipped_types.end());
     kept_types.insert(database.skipped_types.begin(), database.skipped_types.end());
 
     documents::AllDocsOptions ids_and_types;

@@ -1,7 +1,7 @@
 #include "origin.hpp"
 
-#include <algorithm>
 #include <curl/curl.h>
+#include <algorithm>
 #include <memory>
 
 namespace davenport::restore {
@@ -16,8 +16,9 @@ std::optional<std::string> part_of(CURLU* url, CURLUPart part, unsigned flags = 
     if (curl_url_get(url, part, &text, flags) != CURLUE_OK || text == nullptr) return std::nullopt;
     std::string copy(text);
     curl_free(text);
-    std::transform(copy.begin(), copy.end(), copy.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(copy.begin(), copy.end(), copy.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     return copy;
 }
 
@@ -27,7 +28,8 @@ std::optional<std::string> origin_of(const std::string& url) {
     if (url.find('\0') != std::string::npos) return std::nullopt;
     const std::unique_ptr<CURLU, UrlCleanup> parsed(curl_url());
     if (!parsed) return std::nullopt;
-    if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+    if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
+        CURLUE_OK) {
         return std::nullopt;
     }
     const auto scheme = part_of(parsed.get(), CURLUPART_SCHEME);

@@ -59,12 +59,13 @@ class Restore {
         DAVENPORT_ASSIGN(auto winners, Winners::of(source_, database));
         DAVENPORT_TRY(write_documents(database, *winners, skip, *target));
         DAVENPORT_TRY(set_security(database, *target));
-        if (options_.mode == Mode::exact) DAVENPORT_TRY(delete_extra(database, *winners, skip, *target));
+        if (options_.mode == Mode::exact)
+            DAVENPORT_TRY(delete_extra(database, *winners, skip, *target));
         return {};
     }
 
-    Result<> write_documents(const SourceDatabase& database, Winners& winners, const SkippedIds& skip,
-                             documents::Database& target) {
+    Result<> write_documents(const SourceDatabase& database, Winners& winners,
+                             const SkippedIds& skip, documents::Database& target) {
         DAVENPORT_ASSIGN(auto selection, Selection::open(source_, database, winners, skip));
         BatchReader reader(std::move(selection), options_.batch_documents, options_.batch_bytes);
         const std::uint64_t done_before = progress_.documents_done;
@@ -90,7 +91,8 @@ class Restore {
             if (write.deleted) {
                 const auto existing = target.get(write.id);
                 if (!existing) {
-                    if (existing.error().code != ErrorCode::not_found) return fail(existing.error());
+                    if (existing.error().code != ErrorCode::not_found)
+                        return fail(existing.error());
                     ++counts().unchanged;
                     continue;
                 }
@@ -101,7 +103,8 @@ class Restore {
         return {};
     }
 
-    Result<> write(const std::vector<documents::DocumentWrite>& writes, documents::Database& target) {
+    Result<> write(const std::vector<documents::DocumentWrite>& writes,
+                   documents::Database& target) {
         if (writes.empty()) return {};
         DAVENPORT_ASSIGN(const auto outcomes, target.write(writes, documents::WriteMode::overwrite,
                                                            documents::Atomicity::each));
@@ -116,16 +119,26 @@ class Restore {
     void take(const documents::DocumentWrite& write, const documents::WriteOutcome& outcome) {
         using Kind = documents::WriteOutcome::Kind;
         switch (outcome.kind) {
-            case Kind::created: ++counts().created; return;
-            case Kind::changed: ++counts().changed; return;
-            case Kind::unchanged: ++counts().unchanged; return;
-            case Kind::deleted: ++counts().deleted; return;
-            case Kind::failed: break;
+            case Kind::created:
+                ++counts().created;
+                return;
+            case Kind::changed:
+                ++counts().changed;
+                return;
+            case Kind::unchanged:
+                ++counts().unchanged;
+                return;
+            case Kind::deleted:
+                ++counts().deleted;
+                return;
+            case Kind::failed:
+                break;
         }
         ++counts().failed;
         if (report_.failures.size() < max_named_failures) {
-            report_.failures.push_back({counts().database, std::string(write.id),
-                                        outcome.error ? outcome.error->message : "no reason was given"});
+            report_.failures.push_back(
+                {counts().database, std::string(write.id),
+                 outcome.error ? outcome.error->message : "no reason was given"});
         }
     }
 
@@ -154,7 +167,8 @@ class Restore {
         DAVENPORT_TRY(for_each_extra_document(*source_ids, *snapshot, database, options_, skip,
                                               [&](std::string_view id) -> Result<> {
                                                   ids.emplace_back(id);
-                                                  if (ids.size() < options_.batch_documents) return {};
+                                                  if (ids.size() < options_.batch_documents)
+                                                      return {};
                                                   return flush();
                                               }));
         return ids.empty() ? Result<>() : flush();

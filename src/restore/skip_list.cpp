@@ -13,7 +13,8 @@ constexpr const char* white_space = " \t\r\n";
 
 class ListParser {
   public:
-    ListParser(std::string_view parameter, std::string_view list) : parameter_(parameter), list_(list) {}
+    ListParser(std::string_view parameter, std::string_view list)
+        : parameter_(parameter), list_(list) {}
 
     Result<std::set<std::string, std::less<>>> parse() {
         std::set<std::string, std::less<>> ids;
@@ -38,8 +39,8 @@ class ListParser {
   private:
     tl::unexpected<Error> expected(std::string_view what) const {
         return fail(ErrorCode::invalid_argument,
-                    "{} must be a JSON array of document ids: expected {} at byte {}", parameter_, what,
-                    position_);
+                    "{} must be a JSON array of document ids: expected {} at byte {}", parameter_,
+                    what, position_);
     }
 
     void skip_space() {
@@ -55,8 +56,8 @@ class ListParser {
         return true;
     }
 
-    // A literal in either kind of quotes, rewritten as a JSON string so that JSON's own rules decide
-    // about escapes, control characters and UTF-8.
+    // A literal in either kind of quotes, rewritten as a JSON string so that JSON's own rules
+    // decide about escapes, control characters and UTF-8.
     Result<std::string> string() {
         const std::size_t begin = position_;
         char quote = '"';
@@ -86,8 +87,9 @@ class ListParser {
         }
         std::string text(id->get_string());
         if (auto valid = documents::check_document_id(text); !valid) {
-            return fail(ErrorCode::invalid_argument, "{} names at byte {} what can't be a document id: {}",
-                        parameter_, begin, valid.error().message);
+            return fail(ErrorCode::invalid_argument,
+                        "{} names at byte {} what can't be a document id: {}", parameter_, begin,
+                        valid.error().message);
         }
         return text;
     }
@@ -108,7 +110,8 @@ std::string_view trimmed(std::string_view text) {
 Result<std::set<std::string, std::less<>>> parse_skip_list(std::string_view parameter,
                                                            std::string_view text) {
     if (text.size() > max_text_bytes) {
-        return fail(ErrorCode::invalid_argument, "{} is longer than {} bytes", parameter, max_text_bytes);
+        return fail(ErrorCode::invalid_argument, "{} is longer than {} bytes", parameter,
+                    max_text_bytes);
     }
     const std::string_view given = trimmed(text);
     if (given.size() >= 2 && given.front() == '"' && given.back() == '"') {

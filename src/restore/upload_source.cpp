@@ -4,8 +4,8 @@
 namespace davenport::restore {
 namespace {
 
-Result<std::vector<documents::AttachmentWrite>> attachments_of(const documents::ParsedDocument& parsed,
-                                                               std::uint64_t& bytes) {
+Result<std::vector<documents::AttachmentWrite>> attachments_of(
+    const documents::ParsedDocument& parsed, std::uint64_t& bytes) {
     std::vector<documents::AttachmentWrite> writes;
     for (const documents::InlineAttachment& given : parsed.attachments) {
         documents::AttachmentWrite write;
@@ -42,7 +42,8 @@ class UploadCursor final : public SourceCursor {
         document_.attachment_bytes = 0;
         document_.attachments.clear();
         if (!parsed.deleted) {
-            DAVENPORT_ASSIGN(document_.attachments, attachments_of(parsed, document_.attachment_bytes));
+            DAVENPORT_ASSIGN(document_.attachments,
+                             attachments_of(parsed, document_.attachment_bytes));
         }
         return &document_;
     }

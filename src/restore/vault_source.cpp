@@ -23,15 +23,17 @@ class VaultAttachment final : public documents::ByteSource {
         if (!blob_) {
             DAVENPORT_ASSIGN(blob_, vault_.attachment(expected_));
             if (blob_->size() != length_) {
-                return fail(ErrorCode::corrupt, "attachment blob {} has {} bytes instead of {}", expected_,
-                            blob_->size(), length_);
+                return fail(ErrorCode::corrupt, "attachment blob {} has {} bytes instead of {}",
+                            expected_, blob_->size(), length_);
             }
         }
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), length_ - offset_));
+        const auto size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), length_ - offset_));
         if (size > 0) {
             DAVENPORT_TRY(blob_->read(offset_, size, piece_));
             if (piece_.size() != size) {
-                return fail(ErrorCode::corrupt, "attachment blob {} gives fewer bytes than it has", expected_);
+                return fail(ErrorCode::corrupt, "attachment blob {} gives fewer bytes than it has",
+                            expected_);
             }
             std::memcpy(buffer.data(), piece_.data(), size);
             hash_.update(piece_);
@@ -42,7 +44,8 @@ class VaultAttachment final : public documents::ByteSource {
             done_ = true;
             blob_.reset();
             if (to_hex(as_bytes(hash_.finish())) != expected_) {
-                return fail(ErrorCode::corrupt, "attachment blob {} does not have that hash", expected_);
+                return fail(ErrorCode::corrupt, "attachment blob {} does not have that hash",
+                            expected_);
             }
         }
         return size;
@@ -69,7 +72,8 @@ Result<std::vector<documents::AttachmentWrite>> attachments_of(const vault::Vaul
         const json::string* hash = facts != nullptr ? string_member(*facts, "sha256") : nullptr;
         const auto length = facts != nullptr ? integer_member(*facts, "length") : std::nullopt;
         if (hash == nullptr || !length || *length < 0) {
-            return fail(ErrorCode::corrupt, "attachment {} has no hash or no length", std::string_view(name));
+            return fail(ErrorCode::corrupt, "attachment {} has no hash or no length",
+                        std::string_view(name));
         }
         documents::AttachmentWrite write;
         write.name = name;
@@ -116,7 +120,8 @@ class VaultCursor final : public SourceCursor {
 
 class VaultIds final : public IdCursor {
   public:
-    explicit VaultIds(std::unique_ptr<vault::RecordCursor> records) : records_(std::move(records)) {}
+    explicit VaultIds(std::unique_ptr<vault::RecordCursor> records)
+        : records_(std::move(records)) {}
 
     Result<const std::string_view*> next() override {
         DAVENPORT_ASSIGN(const vault::Record* record, records_->next());
@@ -132,7 +137,8 @@ class VaultSource final : public Source {
     VaultSource(const vault::Vault& vault, vault::Manifest manifest)
         : vault_(vault), manifest_(std::move(manifest)) {
         for (const vault::DatabaseManifest& entry : manifest_.databases) {
-            databases_.push_back({entry.name, entry.documents, entry.security, entry.skipped_types});
+            databases_.push_back(
+                {entry.name, entry.documents, entry.security, entry.skipped_types});
         }
     }
 

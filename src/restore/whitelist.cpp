@@ -16,8 +16,8 @@ constexpr std::string_view collection_type = "signature_collection";
 constexpr unsigned max_write_attempts = 20;
 
 constexpr std::array<std::string_view, 8> url_members = {
-    "api_url",      "ca_url",           "grpcwp_url",     "operations_url", "osnadmin_url",
-    "api_url_saas", "operations_url_saas", "osnadmin_url_saas"};
+    "api_url",      "ca_url",       "grpcwp_url",          "operations_url",
+    "osnadmin_url", "api_url_saas", "operations_url_saas", "osnadmin_url_saas"};
 
 using Origins = std::set<std::string>;
 
@@ -31,7 +31,8 @@ class OriginCollector {
             if (std::find(url_members.begin(), url_members.end(), name) != url_members.end()) {
                 add_url(value);
             } else if (collection && name == "orgs2sign") {
-                for_each_element(value, [&](std::string_view organisation) { add_peers(organisation); });
+                for_each_element(value,
+                                 [&](std::string_view organisation) { add_peers(organisation); });
             }
             return Walk::go_on;
         });
@@ -42,7 +43,8 @@ class OriginCollector {
   private:
     // A name may be spelled with escapes, hence the backslash.
     static bool may_hold_urls(std::string_view body) {
-        return body.find("_url") != std::string_view::npos || body.find('\\') != std::string_view::npos;
+        return body.find("_url") != std::string_view::npos ||
+               body.find('\\') != std::string_view::npos;
     }
 
     void add_url(std::string_view value) {
@@ -63,7 +65,8 @@ class OriginCollector {
     Origins origins_;
 };
 
-Result<> collect(documents::DocumentStore& store, const std::string& name, OriginCollector& collector) {
+Result<> collect(documents::DocumentStore& store, const std::string& name,
+                 OriginCollector& collector) {
     auto database = store.open(name);
     if (!database) {
         if (database.error().code == ErrorCode::not_found) return {};
@@ -109,9 +112,9 @@ Result<bool> rebuild_whitelist(documents::DocumentStore& store, const ConsoleDat
             return fail(settings.error());
         }
         Origins origins = components.origins();
-        const std::string deployer = deployer_url.empty()
-                                         ? string_member_of(settings->body, "deployer_url").value_or("")
-                                         : std::string(deployer_url);
+        const std::string deployer =
+            deployer_url.empty() ? string_member_of(settings->body, "deployer_url").value_or("")
+                                 : std::string(deployer_url);
         if (auto origin = origin_of(deployer)) origins.insert(std::move(*origin));
         const auto body = with_list(settings->body, origins);
         if (!body) return false;
@@ -123,17 +126,21 @@ Result<bool> rebuild_whitelist(documents::DocumentStore& store, const ConsoleDat
         write.body = *body;
         write.type = type;
         for (const documents::AttachmentStub& stub : settings->attachments) {
-            write.attachments.push_back({stub.name, stub.content_type, nullptr, true, stub.digest, stub.revpos});
+            write.attachments.push_back(
+                {stub.name, stub.content_type, nullptr, true, stub.digest, stub.revpos});
         }
-        DAVENPORT_ASSIGN(const auto outcomes, (*system)->write({&write, 1}, documents::WriteMode::interactive,
-                                                               documents::Atomicity::each));
-        if (outcomes.size() == 1 && outcomes[0].kind != documents::WriteOutcome::Kind::failed) return true;
+        DAVENPORT_ASSIGN(const auto outcomes,
+                         (*system)->write({&write, 1}, documents::WriteMode::interactive,
+                                          documents::Atomicity::each));
+        if (outcomes.size() == 1 && outcomes[0].kind != documents::WriteOutcome::Kind::failed)
+            return true;
         const Error error = !outcomes.empty() && outcomes[0].error
                                 ? *outcomes[0].error
                                 : Error{ErrorCode::internal, "the settings were not written", {}};
         if (error.code != ErrorCode::conflict) return fail(error);
     }
-    return fail(ErrorCode::conflict, "the settings document was changed by others {} times in a row",
+    return fail(ErrorCode::conflict,
+                "the settings document was changed by others {} times in a row",
                 max_write_attempts);
 }
 

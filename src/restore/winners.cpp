@@ -35,14 +35,16 @@ class IndexedWinners final : public Winners {
         const int opened = sqlite3_open("", &database);
         database_.reset(database);
         if (opened != SQLITE_OK) return error();
-        for (const char* sql : {"PRAGMA cache_size = -16384", "PRAGMA journal_mode = OFF",
-                                "CREATE TABLE winner (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID",
-                                "BEGIN"}) {
+        for (const char* sql :
+             {"PRAGMA cache_size = -16384", "PRAGMA journal_mode = OFF",
+              "CREATE TABLE winner (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID",
+              "BEGIN"}) {
             if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error();
         }
-        DAVENPORT_TRY(prepare("INSERT INTO winner VALUES (?, ?) "
-                              "ON CONFLICT (id) DO UPDATE SET position = excluded.position",
-                              insert_));
+        DAVENPORT_TRY(
+            prepare("INSERT INTO winner VALUES (?, ?) "
+                    "ON CONFLICT (id) DO UPDATE SET position = excluded.position",
+                    insert_));
         return prepare("SELECT position FROM winner WHERE id = ?", find_);
     }
 
@@ -99,7 +101,8 @@ class IndexedWinners final : public Winners {
 
     Result<> prepare(const char* sql, Statement& statement) {
         sqlite3_stmt* prepared = nullptr;
-        if (sqlite3_prepare_v2(database_.get(), sql, -1, &prepared, nullptr) != SQLITE_OK) return error();
+        if (sqlite3_prepare_v2(database_.get(), sql, -1, &prepared, nullptr) != SQLITE_OK)
+            return error();
         statement.reset(prepared);
         return {};
     }

@@ -8,9 +8,9 @@
 
 namespace davenport::restore {
 
-// Which documents of a source's database stand: of several with one id the last in the array, however
-// far apart they are. Costs a pass over the ids when their order is not known; only if they turn out
-// not to ascend are they kept, in a temporary database on disk, so that memory stays flat.
+// Which documents of a source's database stand: of several with one id the last in the array,
+// however far apart they are. Costs a pass over the ids when their order is not known; only if they
+// turn out not to ascend are they kept, in a temporary database on disk, so that memory stays flat.
 // Not thread-safe, but may move between threads.
 class Winners {
   public:

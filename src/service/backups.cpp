@@ -181,9 +181,15 @@ Result<std::vector<std::string>> Service::backup_ids() {
 }
 
 Result<Service::Backup> Service::backup(std::string_view id) {
-    // The job first: once it has committed, the manifest is there to be found.
+    // The job first: once it has ended well, the manifest is there to be found. Until it has ended the
+    // backup counts as running, so that whoever sees it complete may start the next operation.
     const auto job = impl_->runner->get(id);
     if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
+    if (job && job->kind == kind::backup && !job->ended()) {
+        Backup running{summarise(*job), std::nullopt};
+        running.summary.product_tag = tag(impl_->settings);
+        return running;
+    }
     auto manifest = impl_->vault->manifest(id);
     if (manifest) {
         Backup backup{backup_doc::summarise(*manifest), std::move(*manifest)};

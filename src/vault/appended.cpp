@@ -106,11 +106,12 @@ Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const s
     return appended;
 }
 
-Result<std::string> read_appended_bytes(const blobs::BlobStore& store, const AppendedBlob& appended) {
+Result<std::string> read_appended_bytes(const blobs::BlobStore& store,
+                                        const AppendedBlob& appended) {
     DAVENPORT_ASSIGN(const auto blob, store.open(appended.blob));
     std::string bytes;
-    DAVENPORT_TRY(blob->read(appended.offset,
-                             static_cast<std::size_t>(appended.attachment.length), bytes));
+    DAVENPORT_TRY(
+        blob->read(appended.offset, static_cast<std::size_t>(appended.attachment.length), bytes));
     if (to_hex(as_bytes(sha256(bytes))) != appended.sha256)
         return fail(ErrorCode::corrupt, "{}: its bytes were changed", appended.blob);
     return bytes;
@@ -121,11 +122,11 @@ Result<> Vault::append_attachment(std::string_view backup_id, std::string_view n
     const std::shared_lock collection(impl_->collection);
     if (name.empty() || name.size() > max_name_bytes ||
         find_invalid_utf8(name) != std::string_view::npos)
-        return fail(ErrorCode::invalid_argument,
-                    "an attachment's name has 1 to {} bytes of UTF-8", max_name_bytes);
+        return fail(ErrorCode::invalid_argument, "an attachment's name has 1 to {} bytes of UTF-8",
+                    max_name_bytes);
     if (bytes.size() > max_bytes)
-        return fail(ErrorCode::too_large, "an attachment of {} bytes, the limit is {}", bytes.size(),
-                    max_bytes);
+        return fail(ErrorCode::too_large, "an attachment of {} bytes, the limit is {}",
+                    bytes.size(), max_bytes);
     DAVENPORT_ASSIGN(const std::string prefix, prefix_of(backup_id));
     blobs::BlobStore& store = *impl_->store;
     const std::string header = encode_appended_header(

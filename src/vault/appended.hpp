@@ -16,7 +16,7 @@ namespace davenport::vault {
 struct AppendedBlob {
     std::string blob;  // its name
     Appended attachment;
-    std::string sha256;  // hex
+    std::string sha256;        // hex
     std::uint64_t offset = 0;  // of the bytes
 };
 

@@ -64,8 +64,8 @@ void estimate_times(std::vector<ChainNode>& nodes) {
     for (ChainNode& node : nodes) {
         if (node.problem.empty()) continue;
         const auto found = followed_ms.find(node.id);
-        node.started_ms = found != followed_ms.end() ? found->second
-                                                     : std::numeric_limits<std::int64_t>::max();
+        node.started_ms =
+            found != followed_ms.end() ? found->second : std::numeric_limits<std::int64_t>::max();
     }
 }
 
@@ -126,7 +126,8 @@ Result<Catalog::Freshness> Catalog::update(std::map<std::string, Known>& known,
     for (const blobs::BlobInfo& blob : listing) {
         const std::string id = blob.name.substr(blob.name.find('/') + 1);
         if (id.find('/') != std::string::npos) continue;  // not ours
-        if (const auto old = known.find(blob.name); old != known.end() && old->second.blob == blob) {
+        if (const auto old = known.find(blob.name);
+            old != known.end() && old->second.blob == blob) {
             updated.insert(*old);
             continue;
         }

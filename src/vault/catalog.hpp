@@ -14,7 +14,7 @@ inline constexpr std::uint64_t max_manifest_bytes = 64 * 1024 * 1024;
 // One backup as the chain sees it, kept or removed.
 struct ChainNode {
     std::string id;
-    std::string sha256;  // of the manifest, hex; empty when unknown
+    std::string sha256;        // of the manifest, hex; empty when unknown
     std::string found_sha256;  // of a removed one: as it was found (see RemovedNote)
     std::string previous_id, previous_sha256;
     std::int64_t started_ms = 0;

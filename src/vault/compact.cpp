@@ -15,7 +15,8 @@ std::size_t choose_start(const std::vector<SegmentReference>& segments, std::siz
     std::size_t start = max_segments - 1;
     std::uint64_t bytes = 0;
     for (std::size_t i = start; i < segments.size(); ++i) bytes += segments[i].raw_bytes;
-    while (start > 0 && segments[start - 1].raw_bytes <= bytes) bytes += segments[--start].raw_bytes;
+    while (start > 0 && segments[start - 1].raw_bytes <= bytes)
+        bytes += segments[--start].raw_bytes;
     return start;
 }
 
@@ -64,8 +65,9 @@ Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments
         for (const SegmentReference& input : inputs) note.inputs.push_back(input.name);
         // Below the oldest segment there is nothing that a tombstone could hide.
         note.oldest = start == 0 && !keeps_tombstones(*base);
-        DAVENPORT_ASSIGN(note.output, write_merged(*impl_->store, inputs,
-                                                   note.oldest ? Tombstones::hide : Tombstones::show));
+        DAVENPORT_ASSIGN(
+            note.output,
+            write_merged(*impl_->store, inputs, note.oldest ? Tombstones::hide : Tombstones::show));
         DAVENPORT_TRY(write_note(*impl_->store, note));
         if (note.output) ++written;
     }

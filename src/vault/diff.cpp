@@ -55,8 +55,8 @@ std::optional<Difference> compare(const std::string& database, std::string_view 
     return difference;
 }
 
-// A document can only differ if it stands in a segment above those that both lists begin with: below
-// them both see the same. The segments they share are only looked into for such documents.
+// A document can only differ if it stands in a segment above those that both lists begin with:
+// below them both see the same. The segments they share are only looked into for such documents.
 Result<> diff_database(const blobs::BlobStore& store, const std::string& database,
                        const References& before, const References& after, const Visit& visit) {
     const auto [before_own, after_own] = std::mismatch(

@@ -42,8 +42,8 @@ Result<> Decompressor::decompress(std::string_view stored, std::size_t raw_lengt
                                   std::string& raw) {
     if (!context_) return fail(ErrorCode::unavailable, "no memory for decompression");
     raw.resize(raw_length);
-    const std::size_t size = ZSTD_decompressDCtx(context_.get(), raw.data(), raw_length,
-                                                 stored.data(), stored.size());
+    const std::size_t size =
+        ZSTD_decompressDCtx(context_.get(), raw.data(), raw_length, stored.data(), stored.size());
     if (ZSTD_isError(size))
         return fail(ErrorCode::corrupt, "a frame does not decompress: {}", ZSTD_getErrorName(size));
     if (size != raw_length)

@@ -32,8 +32,8 @@ class Collector {
     std::uint64_t freed_ = 0;
 };
 
-// The blobs of appended attachments that were not replaced, of backups that exist. One that can't be
-// read stays: it is evidence, not garbage.
+// The blobs of appended attachments that were not replaced, of backups that exist. One that can't
+// be read stays: it is evidence, not garbage.
 Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain) {
     std::set<std::string> needed;
     for (const ChainNode& node : chain.nodes) {
@@ -67,9 +67,8 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
     if (live.unknown) return fail(*live.unknown);
 
     // Notes before the segments that they name.
-    DAVENPORT_TRY(collector.collect("compactions/", [&](const std::string& name) {
-        return live.compactions.contains(name);
-    }));
+    DAVENPORT_TRY(collector.collect(
+        "compactions/", [&](const std::string& name) { return live.compactions.contains(name); }));
     DAVENPORT_TRY(collector.collect(
         "segments/", [&](const std::string& name) { return live.segments.contains(name); }));
     DAVENPORT_ASSIGN(const auto appended, live_appended(store, *chain));
@@ -77,9 +76,8 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
         "appended/", [&](const std::string& name) { return appended.contains(name); }));
     const auto attachments = live_attachments(store, live);
     if (attachments) {
-        DAVENPORT_TRY(collector.collect("attachments/", [&](const std::string& name) {
-            return attachments->contains(name);
-        }));
+        DAVENPORT_TRY(collector.collect(
+            "attachments/", [&](const std::string& name) { return attachments->contains(name); }));
     } else if (attachments.error().code != ErrorCode::corrupt &&
                attachments.error().code != ErrorCode::not_found) {
         return fail(attachments.error());

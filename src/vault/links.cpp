@@ -25,10 +25,10 @@ std::vector<Finding> check_links(const Chain& chain) {
     for (const ChainNode& node : chain.nodes) {
         seen.insert(node.id);
         if (!node.problem.empty()) {
-            findings.push_back(
-                about(node, fmt::format("{} can't be read: {}",
-                                        node.removed ? "the note of a removed backup" : "the manifest",
-                                        node.problem)));
+            findings.push_back(about(
+                node, fmt::format("{} can't be read: {}",
+                                  node.removed ? "the note of a removed backup" : "the manifest",
+                                  node.problem)));
             continue;
         }
         if (node.previous_id.empty()) {
@@ -43,7 +43,9 @@ std::vector<Finding> check_links(const Chain& chain) {
         const auto before = by_id.find(node.previous_id);
         if (before == by_id.end()) {
             findings.push_back(
-                {{}, {}, "manifests/" + node.previous_id,
+                {{},
+                 {},
+                 "manifests/" + node.previous_id,
                  fmt::format("the backup '{}', on which '{}' follows, is gone and was not removed "
                              "in the regular way",
                              node.previous_id, node.id)});
@@ -54,14 +56,14 @@ std::vector<Finding> check_links(const Chain& chain) {
                                                        "another in a ring",
                                                        node.previous_id, node.id)));
         if (before->second->sha256 != node.previous_sha256)
-            findings.push_back(about(*before->second,
-                                     fmt::format("it was changed after the backup '{}' followed on it",
-                                                 node.id)));
+            findings.push_back(
+                about(*before->second,
+                      fmt::format("it was changed after the backup '{}' followed on it", node.id)));
         const auto [other, first] = follower_of.emplace(node.previous_id, &node);
         if (!first)
-            findings.push_back(about(
-                node, fmt::format("the backups '{}' and '{}' both follow on '{}'",
-                                  other->second->id, node.id, node.previous_id)));
+            findings.push_back(
+                about(node, fmt::format("the backups '{}' and '{}' both follow on '{}'",
+                                        other->second->id, node.id, node.previous_id)));
     }
     for (const auto& [id, note] : chain.interrupted) {
         const ChainNode* kept = chain.find(id);

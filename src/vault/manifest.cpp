@@ -13,7 +13,8 @@ constexpr std::string_view format = "davenport-backup";
 
 json::array to_json(const std::vector<std::string>& texts) {
     json::array array;
-    for (const std::string& text : texts) array.emplace_back(json::string(text.data(), text.size()));
+    for (const std::string& text : texts)
+        array.emplace_back(json::string(text.data(), text.size()));
     return array;
 }
 
@@ -29,7 +30,8 @@ Result<std::vector<std::string>> need_texts(const json::object& object, std::str
 }
 
 void put(json::object& object, std::string_view key, std::string_view text) {
-    object[boost::json::string_view(key.data(), key.size())] = json::string(text.data(), text.size());
+    object[boost::json::string_view(key.data(), key.size())] =
+        json::string(text.data(), text.size());
 }
 
 json::object to_json(const DatabaseManifest& database) {
@@ -126,7 +128,8 @@ Result<Manifest> decode_manifest(std::string_view text) {
     DAVENPORT_ASSIGN(const json::object object, unseal(text, format));
     Manifest manifest;
     DAVENPORT_ASSIGN(manifest.id, need_text(object, "id"));
-    if (manifest.id.find('/') != std::string::npos || !blobs::check_name("manifests/" + manifest.id))
+    if (manifest.id.find('/') != std::string::npos ||
+        !blobs::check_name("manifests/" + manifest.id))
         return fail(ErrorCode::corrupt, "a backup's id may hold letters, digits and .-_ only");
     DAVENPORT_ASSIGN(manifest.started_ms, need_integer(object, "started_ms"));
     DAVENPORT_ASSIGN(manifest.finished_ms, need_integer(object, "finished_ms"));

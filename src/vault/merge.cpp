@@ -4,8 +4,8 @@ namespace davenport::vault {
 namespace {
 
 // A binary heap of cursors by the id of their current record; of equal ids the newest segment's
-// comes first. While one large segment gives most of the records, its cursor stays on top and a step
-// costs a few comparisons.
+// comes first. While one large segment gives most of the records, its cursor stays on top and a
+// step costs a few comparisons.
 class MergeCursor final : public RecordCursor {
   public:
     MergeCursor(std::vector<std::shared_ptr<SegmentReader>> segments, Tombstones tombstones)

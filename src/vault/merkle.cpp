@@ -49,7 +49,8 @@ Sha256Digest MerkleTree::take_root() {
     Sha256Digest root{};
     if (!subtrees_.empty()) {
         root = subtrees_.back();
-        for (std::size_t i = subtrees_.size() - 1; i > 0; --i) root = hash_node(subtrees_[i - 1], root);
+        for (std::size_t i = subtrees_.size() - 1; i > 0; --i)
+            root = hash_node(subtrees_[i - 1], root);
     }
     subtrees_.clear();
     leaves_ = 0;

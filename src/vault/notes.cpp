@@ -22,9 +22,11 @@ json::string text_of(const std::string& text) {
 // Where `inputs` stand side by side; nullopt = nowhere.
 std::optional<std::size_t> find_run(const std::vector<SegmentReference>& segments,
                                     const CompactionNote& note) {
-    const auto found = std::search(
-        segments.begin(), segments.end(), note.inputs.begin(), note.inputs.end(),
-        [](const SegmentReference& segment, const std::string& name) { return segment.name == name; });
+    const auto found =
+        std::search(segments.begin(), segments.end(), note.inputs.begin(), note.inputs.end(),
+                    [](const SegmentReference& segment, const std::string& name) {
+                        return segment.name == name;
+                    });
     if (found == segments.end() || (note.oldest && found != segments.begin())) return std::nullopt;
     return static_cast<std::size_t>(found - segments.begin());
 }
@@ -118,7 +120,8 @@ Result<Compactions> Compactions::load(const blobs::BlobStore& store) {
 
 Compactions::Applied Compactions::apply(std::vector<SegmentReference> segments) const {
     Applied applied;
-    // A compaction's output may be another one's input. Each note can serve once only, so this ends.
+    // A compaction's output may be another one's input. Each note can serve once only, so this
+    // ends.
     bool changed = true;
     while (changed) {
         changed = false;
@@ -127,8 +130,8 @@ Compactions::Applied Compactions::apply(std::vector<SegmentReference> segments) 
             const auto start = find_run(segments, note);
             if (!start) continue;
             const auto from = segments.begin() + static_cast<std::ptrdiff_t>(*start);
-            const auto at = segments.erase(
-                from, from + static_cast<std::ptrdiff_t>(note.inputs.size()));
+            const auto at =
+                segments.erase(from, from + static_cast<std::ptrdiff_t>(note.inputs.size()));
             if (note.output) segments.insert(at, *note.output);
             applied.notes.insert(note.name());
             changed = true;

@@ -21,8 +21,9 @@ Result<bool> is_sound(const blobs::BlobReader& blob, std::string_view sha256_hex
     Sha256 hash;
     std::string chunk;
     for (std::uint64_t at = 0; at < blob.size(); at += chunk.size()) {
-        auto read = blob.read(at, static_cast<std::size_t>(
-                                      std::min<std::uint64_t>(chunk_bytes, blob.size() - at)), chunk);
+        auto read = blob.read(
+            at, static_cast<std::size_t>(std::min<std::uint64_t>(chunk_bytes, blob.size() - at)),
+            chunk);
         if (!read && read.error().code == ErrorCode::corrupt) return false;
         if (!read) return fail(std::move(read).error());
         if (chunk.empty()) return false;

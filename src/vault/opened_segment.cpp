@@ -16,7 +16,12 @@ constexpr std::uint64_t tail_bytes = 64 * 1024;
 Result<std::unique_ptr<const OpenedSegment>> OpenedSegment::open(
     const blobs::BlobStore& store, const SegmentReference& reference) {
     std::unique_ptr<OpenedSegment> segment(new OpenedSegment);
-    DAVENPORT_ASSIGN(segment->blob_, store.open(reference.name));
+    auto blob = store.open(reference.name);
+    // Whoever holds a reference was promised the segment: its absence is damage, not a question.
+    if (!blob && blob.error().code == ErrorCode::not_found)
+        return fail(ErrorCode::corrupt, "{} is missing", reference.name);
+    if (!blob) return fail(std::move(blob).error());
+    segment->blob_ = std::move(*blob);
     segment->reference_ = reference;
     auto read = segment->read_parts();
     if (!read) {

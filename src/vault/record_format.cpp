@@ -19,8 +19,8 @@ Result<std::size_t> encoded_size(const Record& record) {
     std::size_t size = record_header_bytes + record.id.size() + record.revision.size();
     for (const std::string_view part : {record.body, record.attachments, record.extra}) {
         if (part.size() > max_record_bytes - size)
-            return fail(ErrorCode::too_large, "the document '{}' is larger than {} bytes", record.id,
-                        max_record_bytes);
+            return fail(ErrorCode::too_large, "the document '{}' is larger than {} bytes",
+                        record.id, max_record_bytes);
         size += part.size();
     }
     return size;

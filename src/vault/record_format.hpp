@@ -30,7 +30,8 @@ inline constexpr std::size_t max_record_bytes = 64 * 1024 * 1024;
 Result<std::size_t> encoded_size(const Record& record);
 // Appends the record, which encoded_size() accepted.
 void append_record(std::string& frame, const Record& record, std::size_t size);
-// Decodes the record at `position` and moves behind it. False: there is none, the bytes are damaged.
+// Decodes the record at `position` and moves behind it. False: there is none, the bytes are
+// damaged.
 bool decode_record(std::string_view frame, std::size_t& position, Record& record);
 
 }  // namespace davenport::vault

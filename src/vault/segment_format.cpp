@@ -44,7 +44,8 @@ Result<std::size_t> decode_header(std::string_view bytes) {
         return fail(ErrorCode::corrupt, "no segment header");
     DAVENPORT_TRY(check_version(load<std::uint16_t>(bytes.data() + 8)));
     if (load<std::uint32_t>(bytes.data() + 12) != 0)
-        return fail(ErrorCode::unsupported, "segment flags 0x{:x}, which this program does not know",
+        return fail(ErrorCode::unsupported,
+                    "segment flags 0x{:x}, which this program does not know",
                     load<std::uint32_t>(bytes.data() + 12));
     const std::size_t length = load<std::uint16_t>(bytes.data() + 10);
     if (length != header_bytes || !all_zero(bytes.substr(16, header_bytes - 16)))

@@ -106,8 +106,8 @@ void append_entry(std::string& index, const FrameEntry& entry);
 Result<FrameEntry> decode_entry(std::string_view index, std::size_t& position);
 
 std::string encode_footer(const Footer& footer);
-// From the last 208 bytes of a blob of `blob_size` bytes. The parts are where they can be: in order,
-// without gaps, within the limits.
+// From the last 208 bytes of a blob of `blob_size` bytes. The parts are where they can be: in
+// order, without gaps, within the limits.
 Result<Footer> decode_footer(std::string_view bytes, std::uint64_t blob_size);
 
 }  // namespace davenport::vault

@@ -107,18 +107,19 @@ Result<> Vault::commit(Manifest manifest) {
     const std::lock_guard lock(impl_->commits);
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     if (chain->find(manifest.id))
-        return fail(ErrorCode::already_exists, "there is or was a backup '{}' already", manifest.id);
+        return fail(ErrorCode::already_exists, "there is or was a backup '{}' already",
+                    manifest.id);
     manifest.previous_id.clear();
     manifest.previous_sha256.clear();
     std::set<std::string> known;
-    if (!chain->nodes.empty()) {
-        const ChainNode& head = chain->nodes.back();
-        if (head.sha256.empty())
-            return fail(ErrorCode::corrupt, "{} can't be read, so nothing can follow on it: {}",
-                        head.id, head.problem);
-        manifest.previous_id = head.id;
-        manifest.previous_sha256 = head.sha256;
-        if (!head.removed) known = segments_of(*impl_->store, head.id);
+    // The newest whose hash is known: only a damaged note of a removed backup has none, and that
+    // must not stop backups.
+    const auto head = std::find_if(chain->nodes.rbegin(), chain->nodes.rend(),
+                                   [](const ChainNode& node) { return !node.sha256.empty(); });
+    if (head != chain->nodes.rend()) {
+        manifest.previous_id = head->id;
+        manifest.previous_sha256 = head->sha256;
+        if (!head->removed) known = segments_of(*impl_->store, head->id);
     }
     const std::string text = encode(manifest);
     if (text.size() > max_manifest_bytes)

@@ -17,7 +17,7 @@ struct Vault::Impl {
     const std::unique_ptr<blobs::BlobStore> store;
     const Clock& clock;
     Catalog catalog;
-    std::mutex commits;           // one change of the set of backups at a time
+    std::mutex commits;            // one change of the set of backups at a time
     std::shared_mutex collection;  // exclusive: garbage collection; shared: what makes new blobs
 };
 

@@ -129,8 +129,7 @@ class Verifier {
             return find(planned.owner, name,
                         fmt::format("all its {} documents are affected: {}",
                                     planned.reference.records, segment.error().message));
-        const auto damages =
-            (*segment)->verify([this](std::uint64_t bytes) { advance(bytes); });
+        const auto damages = (*segment)->verify([this](std::uint64_t bytes) { advance(bytes); });
         if (!damages)
             return find(planned.owner, name,
                         fmt::format("it can't be read to its end: {}", damages.error().message));

@@ -57,6 +57,8 @@ TEST_CASE("members are found by type only") {
     CHECK(text_or(object, "i", "none") == "none");
     CHECK(integer_member(object, "i") == 7);
     CHECK_FALSE(integer_member(object, "s"));
+    CHECK(integer_member({{"u", std::uint64_t{7}}}, "u") == 7);
+    CHECK_FALSE(integer_member({{"u", UINT64_MAX}}, "u"));
     CHECK(boolean_member(object, "b") == true);
     CHECK(object_member(object, "o") != nullptr);
     CHECK(array_member(object, "o") == nullptr);

@@ -50,26 +50,32 @@ std::string id_of(std::size_t i) {
 // A document of about `size` bytes that compresses and parses like a real one.
 std::string body_of(std::size_t i, std::size_t size) {
     std::string body = fmt::format(
-        "{{\"type\":\"fabric-peer\",\"display_name\":\"Org{} Peer{}\",\"msp_id\":\"org{}msp\",\"api_url\":"
-        "\"https://peer{}.org{}.example.com:7051\",\"timestamp\":{},\"tls\":true,\"location\":\"ibm_saas\","
+        "{{\"type\":\"fabric-peer\",\"display_name\":\"Org{} "
+        "Peer{}\",\"msp_id\":\"org{}msp\",\"api_url\":"
+        "\"https://"
+        "peer{}.org{}.example.com:7051\",\"timestamp\":{},\"tls\":true,\"location\":\"ibm_saas\","
         "\"cert\":\"",
         i % 97, i, i % 97, i, i % 97, 1600000000000 + i * 7);
     std::minstd_rand random(static_cast<unsigned>(i + 1));
-    static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static constexpr char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     while (body.size() + 2 < size) body.push_back(digits[random() % 64]);
     return body + "\"}";
 }
 
-double plain_insert(const std::string& path, std::size_t count, std::size_t batch, std::size_t size) {
+double plain_insert(const std::string& path, std::size_t count, std::size_t batch,
+                    std::size_t size) {
     {
-        auto fresh = must(embedded::Connection::open(path, "plain", embedded::Access::create, 1000));
+        auto fresh =
+            must(embedded::Connection::open(path, "plain", embedded::Access::create, 1000));
         must(embedded::create_schema(*fresh, "plain", "x"));
     }
     auto connection = must(embedded::open_file(path, "plain", embedded::Role::writer, {}));
     sqlite3_wal_autocheckpoint(connection->handle(), 1000);
     embedded::Statement insert(
-        *connection, "INSERT INTO docs (id, seq, rev, deleted, leaves, type, attachments, body) "
-                     "VALUES (?, ?, ?, 0, 0, ?, '', ?)");
+        *connection,
+        "INSERT INTO docs (id, seq, rev, deleted, leaves, type, attachments, body) "
+        "VALUES (?, ?, ?, 0, 0, ?, '', ?)");
     double spent = 0;
     std::vector<std::pair<std::string, std::string>> rows;
     must(connection->execute("BEGIN IMMEDIATE"));
@@ -92,7 +98,8 @@ double plain_insert(const std::string& path, std::size_t count, std::size_t batc
 
 double raw_read(const std::string& path, std::size_t& rows_read) {
     auto connection = must(embedded::open_file(path, "plain", embedded::Role::reader, {}));
-    embedded::Statement select(*connection, "SELECT id, rev, type, attachments, body FROM docs ORDER BY id");
+    embedded::Statement select(*connection,
+                               "SELECT id, rev, type, attachments, body FROM docs ORDER BY id");
     const double start = now();
     std::size_t bytes = 0;
     rows_read = 0;
@@ -172,7 +179,8 @@ void parse_rate() {
     DocumentParser parser;
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < 2000; ++i)
-        texts.push_back("{\"_id\":\"" + id_of(i) + "\",\"_rev\":\"1-0123456789abcdef0123456789abcdef\"," +
+        texts.push_back("{\"_id\":\"" + id_of(i) +
+                        "\",\"_rev\":\"1-0123456789abcdef0123456789abcdef\"," +
                         body_of(i, 380).substr(1));
     const double start = now();
     for (int round = 0; round < 100; ++round)
@@ -208,21 +216,26 @@ int main(int argc, char** argv) {
 
     parse_rate();
     const double plain = plain_insert(directory / "plain-2000.db", count, 2000, 300);
-    std::printf("plain SQLite, %zu rows, 2,000 a transaction: %.2f s (%.0f/s)\n", count, plain, count / plain);
+    std::printf("plain SQLite, %zu rows, 2,000 a transaction: %.2f s (%.0f/s)\n", count, plain,
+                count / plain);
     const double plain_one = plain_insert(directory / "plain-one.db", count, count + 1, 300);
     std::printf("plain SQLite, one transaction: %.2f s (%.0f/s)\n", plain_one, count / plain_one);
 
     auto store = must(open_embedded(directory / "store"));
     auto database = must(store->open_or_create("bench"));
     const double written = store_write(*database, count, 300, WriteMode::overwrite);
-    std::printf("write(overwrite), empty database, 2,000 a call: %.2f s (%.0f/s); x %.2f of plain, x %.2f of one transaction\n",
-                written, count / written, written / plain, written / plain_one);
+    std::printf(
+        "write(overwrite), empty database, 2,000 a call: %.2f s (%.0f/s); x %.2f of plain, x %.2f "
+        "of one transaction\n",
+        written, count / written, written / plain, written / plain_one);
 
     const double plain_small = plain_insert(directory / "plain-small.db", small, 2000, 420);
     auto second = must(store->open_or_create("bench-small"));
     const double parsed = parsed_write(*second, small, 420);
-    std::printf("parse + write(interactive), %zu documents: %.3f s (%.0f/s); plain %.3f s: %.2f of its rate\n",
-                small, parsed, small / parsed, plain_small, plain_small / parsed);
+    std::printf(
+        "parse + write(interactive), %zu documents: %.3f s (%.0f/s); plain %.3f s: %.2f of its "
+        "rate\n",
+        small, parsed, small / parsed, plain_small, plain_small / parsed);
 
     std::size_t raw_rows = 0;
     raw_read(directory / "plain-2000.db", raw_rows);
@@ -233,8 +246,9 @@ int main(int argc, char** argv) {
         const double start = now();
         const std::size_t seen = drain(*changed.cursor);
         const double read = now() - start;
-        std::printf("read in id order: %.2f M/s (%zu); raw sqlite3_step %.2f M/s; x %.2f of its time\n",
-                    seen / read / 1e6, seen, raw_rows / raw / 1e6, read / raw);
+        std::printf(
+            "read in id order: %.2f M/s (%zu); raw sqlite3_step %.2f M/s; x %.2f of its time\n",
+            seen / read / 1e6, seen, raw_rows / raw / 1e6, read / raw);
     }
     const std::string before = must(database->info()).sequence;
     const double change_start = now();
@@ -246,8 +260,8 @@ int main(int argc, char** argv) {
         auto changed = must(snapshot->changed_since(before));
         const double opened = now() - start;
         const std::size_t seen = drain(*changed.cursor);
-        std::printf("changed_since, 1 %% changed: opened in %.1f ms, %zu documents in %.1f ms\n", opened * 1e3,
-                    seen, (now() - start) * 1e3);
+        std::printf("changed_since, 1 %% changed: opened in %.1f ms, %zu documents in %.1f ms\n",
+                    opened * 1e3, seen, (now() - start) * 1e3);
     }
     {
         const double start = now();

@@ -40,8 +40,8 @@ ErrorCode code_of(const Result<>& result) {
 }  // namespace
 
 TEST_CASE("a blob store keeps its contract") {
-    const std::string kind = GENERATE(as<std::string>(), "memory", "directory",
-                                      "faulty without faults");
+    const std::string kind =
+        GENERATE(as<std::string>(), "memory", "directory", "faulty without faults");
     CAPTURE(kind);
     Engine engine(kind);
     BlobStore& store = *engine.store;
@@ -131,9 +131,8 @@ TEST_CASE("a blob store keeps its contract") {
         CHECK(*read_all(store, "long", 5) == "12345");
     }
     SECTION("bad names are refused everywhere") {
-        for (const std::string name :
-             {"", "/", "a/", "/a", "a//b", ".", "..", "a/..", "../a", "a/./b", "a b", "a\\b", "a%2f",
-              "ä", "tmp", "tmp/x"}) {
+        for (const std::string name : {"", "/", "a/", "/a", "a//b", ".", "..", "a/..", "../a",
+                                       "a/./b", "a b", "a\\b", "a%2f", "ä", "tmp", "tmp/x"}) {
             CAPTURE(name);
             CHECK(code_of(check_name(name)) == ErrorCode::invalid_argument);
             CHECK(code_of(write_all(store, name, "x")) == ErrorCode::invalid_argument);

@@ -49,8 +49,8 @@ struct Put {
     std::vector<AttachmentWrite> attachments = {};
 };
 WriteOutcome write(Database& database, const Put& put, WriteMode mode = WriteMode::interactive);
-std::vector<WriteOutcome> write_all(Database& database, const std::vector<Put>& puts, WriteMode mode,
-                                    Atomicity atomicity = Atomicity::each);
+std::vector<WriteOutcome> write_all(Database& database, const std::vector<Put>& puts,
+                                    WriteMode mode, Atomicity atomicity = Atomicity::each);
 // The new revision; a failed test if the write failed.
 std::string put(Database& database, const Put& put, WriteMode mode = WriteMode::interactive);
 std::string overwrite(Database& database, const std::string& id, const std::string& body);

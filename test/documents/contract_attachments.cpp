@@ -97,10 +97,11 @@ TEST_CASE("a large attachment streams in and out") {
 
 TEST_CASE("attachments are kept by stubs, dropped without") {
     Fixture f;
-    const std::string first = put(*f.database, {"a", "{}", "", false, {},
-                                                {bytes_of("one", "111"), bytes_of("two", "222")}});
+    const std::string first = put(
+        *f.database, {"a", "{}", "", false, {}, {bytes_of("one", "111"), bytes_of("two", "222")}});
     const std::string second =
-        put(*f.database, {"a", "{\"n\":2}", first, false, {}, {stub_of("one"), bytes_of("three", "3")}});
+        put(*f.database,
+            {"a", "{\"n\":2}", first, false, {}, {stub_of("one"), bytes_of("three", "3")}});
     Document document = require(f.database->get("a"));
     REQUIRE(document.attachments.size() == 2);
     CHECK(document.attachments[0].name == "one");
@@ -196,16 +197,15 @@ TEST_CASE("a source that breaks fails its document alone") {
         AttachmentWrite broken;
         broken.name = "x";
         broken.source = std::make_shared<FailingSource>(good);
-        const auto outcomes = write_all(*f.database,
-                                        {{"a", "{}", "", false, {}, {broken}},
-                                         {"b" + std::to_string(good), "{}"}},
-                                        WriteMode::interactive);
+        const auto outcomes = write_all(
+            *f.database, {{"a", "{}", "", false, {}, {broken}}, {"b" + std::to_string(good), "{}"}},
+            WriteMode::interactive);
         CHECK(outcomes[0].error->code == ErrorCode::io);
         CHECK(outcomes[1].kind == Kind::created);
         broken.source = std::make_shared<FailingSource>(good);
-        const auto none = write_all(*f.database,
-                                    {{"c", "{}"}, {"a", "{}", "", false, {}, {broken}}, {"d", "{}"}},
-                                    WriteMode::interactive, Atomicity::all);
+        const auto none =
+            write_all(*f.database, {{"c", "{}"}, {"a", "{}", "", false, {}, {broken}}, {"d", "{}"}},
+                      WriteMode::interactive, Atomicity::all);
         CHECK(none[0].error->code == ErrorCode::io);
         CHECK(none[2].error->code == ErrorCode::io);
     }
@@ -215,7 +215,9 @@ TEST_CASE("a source that breaks fails its document alone") {
 TEST_CASE("bad attachments are refused") {
     Fixture f;
     const auto code = [&](std::vector<AttachmentWrite> attachments) {
-        return write(*f.database, {"a", "{}", "", false, {}, std::move(attachments)}).error.value().code;
+        return write(*f.database, {"a", "{}", "", false, {}, std::move(attachments)})
+            .error.value()
+            .code;
     };
     CHECK(code({bytes_of("", "x")}) == ErrorCode::invalid_argument);
     CHECK(code({bytes_of("_x", "x")}) == ErrorCode::invalid_argument);
@@ -241,7 +243,8 @@ TEST_CASE("cursors show stubs") {
     put(*f.database, {"a", "{}", "", false, {}, {bytes_of("q\"uote", "x")}});
     put(*f.database, {"b"});
     const std::vector<Row> rows = all_docs(*f.database);
-    CHECK(require(from_stub_text(rows[0].attachments)) == require(f.database->get("a")).attachments);
+    CHECK(require(from_stub_text(rows[0].attachments)) ==
+          require(f.database->get("a")).attachments);
     CHECK(rows[1].attachments.empty());
     CHECK(rows[0].attachments ==
           R"({"q\"uote":{"content_type":"text/plain","revpos":1,"digest":")" + md5_of("x") +

@@ -37,7 +37,8 @@ TEST_CASE("finding documents by their fields") {
     add("f", R"({"kind":"job","due":"soon"})");
     add("g", R"({"kind":"job","due":null})");
     require(f.database->ensure_index("by-kind", Strings{"kind", "due"}));
-    CHECK(error_of(f.database->ensure_index("by-kind", Strings{"kind"})).code == ErrorCode::conflict);
+    CHECK(error_of(f.database->ensure_index("by-kind", Strings{"kind"})).code ==
+          ErrorCode::conflict);
 
     CHECK(found(*f.database, by("by-kind", {"\"job\""})) == Strings{"g", "b", "e", "a", "f"});
     CHECK(require(f.database->count(by("by-kind", {"\"job\""}))) == 5);
@@ -89,8 +90,9 @@ TEST_CASE("values of different types are different") {
     Fixture f;
     require(f.database->ensure_index("by-v", Strings{"v"}));
     const std::pair<const char*, const char*> values[] = {
-        {"t", "true"}, {"f", "false"}, {"0", "0"}, {"1", "1"}, {"s1", "\"1\""}, {"st", "\"true\""},
-        {"n", "null"}, {"arr", "[1]"}, {"sarr", "\"[1]\""}, {"e", "\"\""}, {"u", "\"\\u00e4\""}};
+        {"t", "true"},       {"f", "false"},     {"0", "0"},          {"1", "1"},
+        {"s1", "\"1\""},     {"st", "\"true\""}, {"n", "null"},       {"arr", "[1]"},
+        {"sarr", "\"[1]\""}, {"e", "\"\""},      {"u", "\"\\u00e4\""}};
     for (const auto& [id, value] : values)
         put(*f.database, {id, std::string("{\"v\":") + value + "}"});
     for (const auto& [id, value] : values)

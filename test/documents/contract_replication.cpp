@@ -29,8 +29,8 @@ TEST_CASE("replicated revisions are taken as they are") {
     CHECK(require(f.database->info()).sequence == sequence);
     CHECK(require(f.database->get("a")).body == "{\"n\":3}");
 
-    CHECK(require(f.database->missing_revisions("a", Strings{"1-aaa", "4-ddd", "3-ccc", "2-xxx"})) ==
-          Strings{"4-ddd", "2-xxx"});
+    CHECK(require(f.database->missing_revisions(
+              "a", Strings{"1-aaa", "4-ddd", "3-ccc", "2-xxx"})) == Strings{"4-ddd", "2-xxx"});
     CHECK(require(f.database->missing_revisions("b", Strings{"1-aaa"})) == Strings{"1-aaa"});
     CHECK(error_of(f.database->missing_revisions("a", Strings{"x"})).code ==
           ErrorCode::invalid_argument);
@@ -205,9 +205,9 @@ TEST_CASE("grafts in any order, whole or in parts, give the same tree") {
             Strings leaves;
             for (const Document& leaf : require(f.database->leaves(id, true))) {
                 leaves.push_back(leaf.revision);
-                const auto known = std::find_if(
-                    universe.revisions.begin(), universe.revisions.end(),
-                    [&](const auto& r) { return r.path.front() == leaf.revision; });
+                const auto known =
+                    std::find_if(universe.revisions.begin(), universe.revisions.end(),
+                                 [&](const auto& r) { return r.path.front() == leaf.revision; });
                 REQUIRE(known != universe.revisions.end());
                 CHECK(leaf.history == known->path);
                 CHECK(leaf.body == known->body);

@@ -10,7 +10,12 @@ using Strings = std::vector<std::string>;
 
 TEST_CASE("databases are created, listed and dropped by name") {
     Fixture f;
-    const Strings names = {"a", "a/b", "a+b", "a$b_(c)-1/d", "a//", "a" + std::string(237, '/'),
+    const Strings names = {"a",
+                           "a/b",
+                           "a+b",
+                           "a$b_(c)-1/d",
+                           "a//",
+                           "a" + std::string(237, '/'),
                            "z" + std::string(237, 'z')};
     for (const std::string& name : names) {
         require(f.store->create(name));
@@ -137,7 +142,8 @@ TEST_CASE("local documents") {
     CHECK(document.id == "_local/x");
     CHECK(document.revision == "0-2");
     CHECK(document.body == "{\"n\":2}");
-    CHECK(error_of(f.database->put_local("x", "0-2", "no JSON")).code == ErrorCode::invalid_argument);
+    CHECK(error_of(f.database->put_local("x", "0-2", "no JSON")).code ==
+          ErrorCode::invalid_argument);
     CHECK(error_of(f.database->put_local("x", "0-2", "[]")).code == ErrorCode::invalid_argument);
     CHECK(error_of(f.database->put_local("", "", "{}")).code == ErrorCode::invalid_argument);
     CHECK(error_of(f.database->remove_local("x", "0-1")).code == ErrorCode::conflict);

@@ -40,8 +40,8 @@ TEST_CASE("ranges of ids, in both directions") {
     Fixture f;
     const Strings ids = {"a", "b", "c", "d", "e"};
     fill(*f.database, ids);
-    const std::vector<std::optional<std::string>> ends = {std::nullopt, "", "a", "b", "bb", "d", "e",
-                                                          "f"};
+    const std::vector<std::optional<std::string>> ends = {std::nullopt, "",  "a", "b",
+                                                          "bb",         "d", "e", "f"};
     for (const auto& start : ends)
         for (const auto& end : ends)
             for (const bool inclusive : {true, false})

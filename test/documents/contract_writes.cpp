@@ -112,9 +112,8 @@ TEST_CASE("overwriting takes the last document, whatever is there") {
 
 TEST_CASE("overwriting: within one batch and over several the last one stands") {
     Fixture f;
-    const auto outcomes = write_all(*f.database,
-                                    {{"a", "{\"n\":1}"}, {"b", "{}"}, {"a", "{\"n\":2}"}},
-                                    WriteMode::overwrite);
+    const auto outcomes = write_all(
+        *f.database, {{"a", "{\"n\":1}"}, {"b", "{}"}, {"a", "{\"n\":2}"}}, WriteMode::overwrite);
     CHECK(outcomes[0].kind == Kind::created);
     CHECK(outcomes[2].kind == Kind::changed);
     CHECK(require(f.database->get("a")).body == "{\"n\":2}");
@@ -188,8 +187,8 @@ TEST_CASE("a batch: all or none") {
     CHECK(after.sequence == before.sequence);
     CHECK(after.documents == 1);
 
-    outcomes = write_all(*f.database, {{"a", "{}"}, {"c", "{}"}}, WriteMode::interactive,
-                         Atomicity::all);
+    outcomes =
+        write_all(*f.database, {{"a", "{}"}, {"c", "{}"}}, WriteMode::interactive, Atomicity::all);
     CHECK(outcomes[1].kind == Kind::created);
     CHECK(all_docs(*f.database).size() == 3);
     CHECK(require(f.database->write({}, WriteMode::overwrite, Atomicity::all)).empty());
@@ -197,9 +196,17 @@ TEST_CASE("a batch: all or none") {
 
 TEST_CASE("ids of every kind") {
     Fixture f;
-    const std::vector<std::string> good = {"a/b",     "..",        "%2F",  "a b",
-                                           "\"\\'`",  "ünï/çødé",  "\x01", std::string(4096, 'x'),
-                                           "_design/views", "{\"a\":1}", "\xF0\x9F\x98\x80"};
+    const std::vector<std::string> good = {"a/b",
+                                           "..",
+                                           "%2F",
+                                           "a b",
+                                           "\"\\'`",
+                                           "ünï/çødé",
+                                           "\x01",
+                                           std::string(4096, 'x'),
+                                           "_design/views",
+                                           "{\"a\":1}",
+                                           "\xF0\x9F\x98\x80"};
     for (const std::string& id : good) put(*f.database, {id, "{\"id\":1}"});
     for (const std::string& id : good) CHECK(require(f.database->get(id)).id == id);
     std::vector<std::string> sorted = good;

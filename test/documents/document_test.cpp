@@ -21,12 +21,13 @@ TEST_CASE("revision ids") {
 }
 
 TEST_CASE("stubs to text and back") {
-    const std::vector<AttachmentStub> stubs = {{"a\"b/ü", "text/plain; x=\"1\"", "md5-AAAA==", 7, 3},
-                                               {"b", "", "", 0, 0}};
+    const std::vector<AttachmentStub> stubs = {
+        {"a\"b/ü", "text/plain; x=\"1\"", "md5-AAAA==", 7, 3}, {"b", "", "", 0, 0}};
     CHECK(require(from_stub_text(to_stub_text(stubs))) == stubs);
     CHECK(require(from_stub_text("")).empty());
     CHECK(to_stub_text({}) == "{}");
-    for (const char* text : {"{", "[]", R"({"a":1})", R"({"a":{}})", R"({"a":{"length":-1,"revpos":1}})"})
+    for (const char* text :
+         {"{", "[]", R"({"a":1})", R"({"a":{}})", R"({"a":{"length":-1,"revpos":1}})"})
         CHECK_FALSE(from_stub_text(text).has_value());
 }
 
@@ -73,8 +74,8 @@ TEST_CASE("a document's text is taken apart, and its members keep their text") {
 }
 
 TEST_CASE("numbers of any size are carried on") {
-    for (const char* number : {"1e999", "-1E-999", "123456789012345678901", "-0", "1.7976931348623157e309",
-                               "18446744073709551616", "0.1e1", "1E+2"}) {
+    for (const char* number : {"1e999", "-1E-999", "123456789012345678901", "-0",
+                               "1.7976931348623157e309", "18446744073709551616", "0.1e1", "1E+2"}) {
         const std::string text = std::string("{\"n\":") + number + "}";
         CHECK(parsed(text).body == text);
     }
@@ -112,7 +113,8 @@ TEST_CASE("reserved members") {
     CHECK(says(refused("{\"_foo\":1}"), "byte 1"));
     CHECK(refused("{\"_foo\":1}").detail == "doc_validation");
     CHECK(parsed("{\"_foo\":1,\"a\":2}", UnknownReserved::drop).body == "{\"a\":2}");
-    CHECK(parsed("{\"_conflicts\":[],\"_revs_info\":[],\"_local_seq\":1,\"a\":2}").body == "{\"a\":2}");
+    CHECK(parsed("{\"_conflicts\":[],\"_revs_info\":[],\"_local_seq\":1,\"a\":2}").body ==
+          "{\"a\":2}");
     for (const char* text :
          {R"({"_id":1})", R"({"_id":""})", R"({"_rev":1})", R"({"_rev":"x"})", R"({"_deleted":1})",
           R"({"_attachments":[]})", R"({"_attachments":{"a":1}})", R"({"_attachments":{"a":{}}})",
@@ -156,8 +158,8 @@ TEST_CASE("an envelope is split into its documents") {
     CHECK(envelope.others[0].text == "false");
     CHECK(envelope.others[1].text == "null");
     CHECK(require(parser.split_envelope(R"({"docs":[]})", "docs")).docs.empty());
-    for (const char* bad : {"{}", "[]", R"({"docs":{}})", R"({"docs":[1]})", R"({"docs":[{}],"docs":[]})",
-                            R"({"docs":[{}})", R"({"docs":[{]})", ""})
+    for (const char* bad : {"{}", "[]", R"({"docs":{}})", R"({"docs":[1]})",
+                            R"({"docs":[{}],"docs":[]})", R"({"docs":[{}})", R"({"docs":[{]})", ""})
         CHECK(error_of(parser.split_envelope(bad, "docs")).code == ErrorCode::invalid_argument);
     CHECK(says(error_of(parser.split_envelope(R"({"docs":[{},7]})", "docs")), "byte 12"));
 

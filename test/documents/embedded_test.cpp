@@ -24,7 +24,8 @@ std::vector<fs::path> database_files(const fs::path& directory) {
 }
 
 std::unique_ptr<embedded::Connection> connect(const fs::path& file) {
-    return require(embedded::Connection::open(file.string(), "direct", embedded::Access::open, 1000));
+    return require(
+        embedded::Connection::open(file.string(), "direct", embedded::Access::open, 1000));
 }
 
 std::int64_t number(embedded::Connection& connection, const char* sql) {
@@ -124,7 +125,8 @@ TEST_CASE("bytes of attachments are stored once, and go with the last who has th
     put(*f.database, {"b", "{}", b, true});
     CHECK(number(*connection, "SELECT refs FROM blobs") == 1);
     // Refused writes leave nothing, neither small nor large ones.
-    CHECK(write(*f.database, {"a", "{}", b, false, {}, {bytes_of("z", bytes + "z"), bytes_of("s", "s")}})
+    CHECK(write(*f.database,
+                {"a", "{}", b, false, {}, {bytes_of("z", bytes + "z"), bytes_of("s", "s")}})
               .error);
     write_all(*f.database, {{"q", "{}", "", false, {}, {bytes_of("z", bytes + "z")}}, {"_", "{}"}},
               WriteMode::interactive, Atomicity::all);
@@ -237,7 +239,7 @@ TEST_CASE("what a creation left half done is removed, other files are not touche
 
 TEST_CASE("files that are none of ours are refused by name") {
     Files f;
-    std::vector<std::string> codes;
+    const fs::path file = f.file();
     const auto open = [&](const std::string& content) {
         const std::string path = f.directory / "store/other.01234567.db";
         std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
@@ -250,7 +252,7 @@ TEST_CASE("files that are none of ours are refused by name") {
     CHECK(open(std::string(10'000, 'x')) == ErrorCode::corrupt);
     CHECK(open("") == ErrorCode::corrupt);
 
-    require(connect(f.file())->execute("PRAGMA user_version = 2"));
+    require(connect(file)->execute("PRAGMA user_version = 2"));
     f.database.reset();
     f.store = require(open_embedded(f.directory / "store"));
     CHECK(error_of(f.store->open("tests")).code == ErrorCode::unsupported);
@@ -259,7 +261,8 @@ TEST_CASE("files that are none of ours are refused by name") {
 TEST_CASE("broken pages are reported with the database's name") {
     Files f;
     for (int i = 0; i < 200; ++i)
-        overwrite(*f.database, "doc" + std::to_string(i), "{\"x\":\"" + std::string(200, 'y') + "\"}");
+        overwrite(*f.database, "doc" + std::to_string(i),
+                  "{\"x\":\"" + std::string(200, 'y') + "\"}");
     const fs::path file = f.file();
     f.database.reset();
     f.store.reset();
@@ -293,7 +296,8 @@ TEST_CASE("a lock that another one keeps is an error, not a hang") {
     require(other->execute("BEGIN IMMEDIATE"));
     DocumentWrite write;
     write.id = "b";
-    const Error error = error_of(database->write({&write, 1}, WriteMode::overwrite, Atomicity::each));
+    const Error error =
+        error_of(database->write({&write, 1}, WriteMode::overwrite, Atomicity::each));
     CHECK(error.code == ErrorCode::unavailable);
     CHECK(error.message.find("\"tests\"") != std::string::npos);
     CHECK(require(database->get("a")).id == "a");
@@ -323,8 +327,7 @@ TEST_CASE("more databases than are kept open") {
         put(*database, {"a"});
         if (i % 10 == 0) held.push_back(database);
     }
-    for (int i = 0; i < 40; ++i)
-        put(*require(f.store->open("db" + std::to_string(i))), {"b"});
+    for (int i = 0; i < 40; ++i) put(*require(f.store->open("db" + std::to_string(i))), {"b"});
     for (const auto& database : held) CHECK(require(database->info()).documents == 2);
     CHECK(require(f.store->open("db0")).get() == held[0].get());
 }

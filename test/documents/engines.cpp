@@ -34,8 +34,8 @@ Fixture::Fixture() {
     database = require(store->open_or_create("tests"));
 }
 
-std::vector<WriteOutcome> write_all(Database& database, const std::vector<Put>& puts, WriteMode mode,
-                                    Atomicity atomicity) {
+std::vector<WriteOutcome> write_all(Database& database, const std::vector<Put>& puts,
+                                    WriteMode mode, Atomicity atomicity) {
     std::vector<DocumentWrite> writes;
     for (const Put& put : puts) {
         DocumentWrite write;

@@ -85,16 +85,17 @@ void check_integrity(const fs::path& directory) {
     for (const auto& entry : fs::directory_iterator(directory)) {
         if (entry.path().extension() != ".db") continue;
         ++databases;
-        const auto connection = require(
-            embedded::Connection::open(entry.path().string(), "check", embedded::Access::open, 1000));
+        const auto connection = require(embedded::Connection::open(entry.path().string(), "check",
+                                                                   embedded::Access::open, 1000));
         embedded::Statement check(*connection, "PRAGMA integrity_check");
         embedded::Rows rows = check.run();
         REQUIRE(require(rows.next()));
         CHECK(rows.bytes(0) == "ok");
-        embedded::Statement counts(*connection,
-                                   "SELECT (SELECT count(*) FROM docs WHERE NOT deleted) = documents "
-                                   "AND (SELECT count(*) FROM docs WHERE deleted) = tombstones "
-                                   "FROM state");
+        embedded::Statement counts(
+            *connection,
+            "SELECT (SELECT count(*) FROM docs WHERE NOT deleted) = documents "
+            "AND (SELECT count(*) FROM docs WHERE deleted) = tombstones "
+            "FROM state");
         embedded::Rows same = counts.run();
         REQUIRE(require(same.next()));
         CHECK(same.integer(0) == 1);

@@ -145,9 +145,10 @@ Seen Client::receive(Expecting expecting) {
             }
         }
     } else {
-        while (bytes(1)) {
-        }
-        seen.whole = true;
+        do {
+            seen.body += std::exchange(buffer_, {});
+        } while (fill(20s));
+        seen.whole = seen.closed = true;
     }
     return seen;
 }

@@ -76,6 +76,13 @@ std::unique_ptr<Server> serve(Router router, ServerOptions options = {});
 
 std::uint64_t resident_bytes();
 
+// What a transfer of any size may add to it. The address sanitizer holds freed memory back.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::uint64_t memory_bound = std::uint64_t{1} << 40;
+#else
+inline constexpr std::uint64_t memory_bound = std::uint64_t{24} << 20;
+#endif
+
 // Lets threads pass once it is opened.
 class Gate {
   public:

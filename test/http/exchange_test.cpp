@@ -29,6 +29,9 @@ Router routes() {
     router.add({"DELETE", "/none", BodyPolicy::none(), {}, [](Request& request) {
                     return Response::json(200, "[" + request.body + "]");
                 }});
+    router.add({"GET", "/host", BodyPolicy::none(), {}, [](Request& request) {
+                    return Response::json(200, std::string(*request.headers.get("Host")));
+                }});
     router.add({"GET", "/empty", BodyPolicy::none(), {}, [](Request&) {
                     Response response;
                     response.status = 204;
@@ -175,6 +178,7 @@ TEST_CASE("targets") {
     CHECK(client.ask(get("/echo/\xc3\xa4{}|^`<>")).body.starts_with("\xc3\xa4{}|^`<>|"));
     CHECK(client.ask(get("http://elsewhere:81/echo/x?y")).body ==
           "x|y|/echo/x|http://elsewhere:81/echo/x?y");
+    CHECK(client.ask(get("http://elsewhere:81/host")).body == "elsewhere:81");
     CHECK(client.ask(get("HTTPS://elsewhere")).status == 404);
     CHECK(client.ask(get("//hello")).status == 404);
     CHECK(client.ask(get("/echo/%")).status == 400);

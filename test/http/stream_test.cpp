@@ -182,7 +182,7 @@ TEST_CASE("a download of half a gigabyte in little memory") {
     client.send(get("/chunked/" + std::to_string(total)));
     CHECK(take_stream(client, 1 << 20, 0ms) > total);
     CHECK(watch.produced == total);
-    CHECK(watch.most_resident < before + (24u << 20));
+    CHECK(watch.most_resident < before + memory_bound);
 }
 
 TEST_CASE("nothing is produced that the client does not take, and a reader too slow is cut") {

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Real crashes: this program starts itself again to run one of the hidden test cases below, which is
-// killed, or kills itself, in the middle of a job.
+// Real crashes: this program starts itself again to run one of the hidden test cases below, which
+// is killed, or kills itself, in the middle of a job.
 using namespace davenport;
 using namespace davenport::jobs;
 using namespace davenport::jobs::test;
@@ -62,9 +62,9 @@ TEST_CASE("child: hangs in a job", "[.]") {
     ChildStore store;
     const auto runner = make_runner(store.control);
     runner->handle("work", kind_of([](Context& context) {
-        context.report({.done = 5});
-        return run_until_stopped(context);
-    }));
+                       context.report({.done = 5});
+                       return run_until_stopped(context);
+                   }));
     REQUIRE(runner->start());
     REQUIRE(runner->submit({"j", "work", "g", {{"n", 9}}}));
     (void)wait_for(*runner, "j");
@@ -74,9 +74,9 @@ TEST_CASE("child: dies in a job", "[.]") {
     ChildStore store;
     const auto runner = make_runner(store.control);
     runner->handle("work", kind_of([](Context&) -> Result<json::object> {
-        raise(SIGKILL);
-        return json::object{};
-    }));
+                       raise(SIGKILL);
+                       return json::object{};
+                   }));
     REQUIRE(runner->start());
     (void)wait_for(*runner, "j");
 }
@@ -101,9 +101,9 @@ TEST_CASE("a job of a killed process is taken up at once, not after its lease") 
     const auto runner = make_runner(*control);
     std::atomic<int> runs{0};
     runner->handle("work", kind_of([&](Context& context) -> Result<json::object> {
-        ++runs;
-        return json::object{{"n", context.job().parameters.at("n").as_int64()}};
-    }));
+                       ++runs;
+                       return json::object{{"n", context.job().parameters.at("n").as_int64()}};
+                   }));
     REQUIRE(eventually([&] {
         const auto job = runner->get("j");
         return job && job->state == State::running;
@@ -118,7 +118,9 @@ TEST_CASE("a job of a killed process is taken up at once, not after its lease") 
         child.kill();
         CHECK(child.reap() == SIGKILL);
     }
-    SECTION("and not yet waited for by its parent") { child.kill(); }
+    SECTION("and not yet waited for by its parent") {
+        child.kill();
+    }
     const auto job = wait_for(*runner, "j");
     REQUIRE(job);
     CHECK(job->state == State::succeeded);
@@ -170,7 +172,8 @@ TEST_CASE("a crash while the end is told: it is told again, and not run again") 
                                 return json::object{{"answer", "of another run"}};
                             },
                             [&](const Job& job) -> Result<> {
-                                if (job.result.at("answer").as_string() == "of the first run") ++told;
+                                if (job.result.at("answer").as_string() == "of the first run")
+                                    ++told;
                                 return {};
                             }});
     REQUIRE(runner->submit({"j", "work", "", {}}));
@@ -200,6 +203,7 @@ TEST_CASE("whose process is gone") {
     CHECK(is_gone(mine.substr(0, pid) + "/999999999/1/random"));
     // Of other machines and namespaces nothing is known.
     CHECK_FALSE(is_gone("another-boot" + mine.substr(mine.find('/'))));
-    for (const auto* strange : {"", "a", "a/b/c/d/e", "////", "?/?/?/?/?"}) CHECK_FALSE(is_gone(strange));
+    for (const auto* strange : {"", "a", "a/b/c/d/e", "////", "?/?/?/?/?"})
+        CHECK_FALSE(is_gone(strange));
     CHECK_FALSE(is_gone(mine.substr(0, pid) + "/..%2f/1/random"));
 }

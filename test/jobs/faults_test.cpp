@@ -111,7 +111,8 @@ TEST_CASE("on a shaky store every accepted job runs once and ends, in a group on
                         {
                             const std::lock_guard lock(mutex);
                             ++runs[context.job().id];
-                            story[context.job().id] += fmt::format(" attempt {}", context.job().attempts);
+                            story[context.job().id] +=
+                                fmt::format(" attempt {}", context.job().attempts);
                         }
                         for (std::uint64_t i = 0; i < 5; ++i) {
                             context.report({.done = i});

@@ -14,9 +14,10 @@ TEST_CASE("a group is held from submission to the end of its job") {
     const auto other = make_runner(control.another());
     std::atomic<bool> go{false};
     runner->handle("work", kind_of([&](Context& context) -> Result<json::object> {
-        while (!go && !context.stopping()) std::this_thread::sleep_for(milliseconds(1));
-        return json::object{};
-    }));
+                       while (!go && !context.stopping())
+                           std::this_thread::sleep_for(milliseconds(1));
+                       return json::object{};
+                   }));
     CHECK(runner->holder("g")->empty());
     REQUIRE(runner->submit({"a", "work", "g", {}}));
     CHECK(*runner->holder("g") == "a");
@@ -78,7 +79,8 @@ TEST_CASE("many submitters, one group, two runners: one job at a time") {
                     ++accepted;
                     const std::lock_guard lock(mutex);
                     ids.push_back(id);
-                } else if (job.error().code != ErrorCode::in_progress || job.error().detail.empty()) {
+                } else if (job.error().code != ErrorCode::in_progress ||
+                           job.error().detail.empty()) {
                     ++strange;
                     const std::lock_guard lock(mutex);
                     UNSCOPED_INFO(job.error().message);
@@ -118,7 +120,8 @@ TEST_CASE("a crash between the writes of a submission never blocks the group") {
         CHECK(code_of(runner->submit({"next", "work", "g", {}})) == ErrorCode::in_progress);
     }
     const auto runner = make_runner(*control);
-    runner->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    runner->handle("work",
+                   kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
     REQUIRE(runner->start());
     CHECK(wait_for(*runner, "orphan")->state == State::succeeded);
     REQUIRE(runner->submit({"next", "work", "g", {}}));
@@ -149,7 +152,9 @@ TEST_CASE("the lock moves only away from jobs that don't hold it") {
         a.job.state = State::failed;
         REQUIRE(store.write(a));
     }
-    SECTION("removed") { REQUIRE(store.remove(a)); }
+    SECTION("removed") {
+        REQUIRE(store.remove(a));
+    }
     SECTION("removed and submitted again") {
         REQUIRE(store.remove(a));
         auto again = make("a", "3");

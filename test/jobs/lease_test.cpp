@@ -35,7 +35,8 @@ TEST_CASE("a job of a silent machine is taken up when its lease is over") {
     options.lease = milliseconds(200);
     options.heartbeat = milliseconds(50);
     const auto runner = make_runner(*control, options);
-    runner->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    runner->handle("work",
+                   kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
     REQUIRE(runner->start());
     const auto job = wait_for(*runner, "j");
     REQUIRE(job);
@@ -51,9 +52,9 @@ TEST_CASE("a job of another machine is left alone during its lease") {
     const auto runner = make_runner(*control);  // an hour
     std::atomic<int> runs{0};
     runner->handle("work", kind_of([&](Context&) -> Result<json::object> {
-        ++runs;
-        return json::object{};
-    }));
+                       ++runs;
+                       return json::object{};
+                   }));
     REQUIRE(runner->start());
     CHECK(code_of(runner->wait("j", milliseconds(100))) == ErrorCode::timeout);
     // Its end there is seen here.
@@ -71,11 +72,12 @@ TEST_CASE("heartbeats keep a job however long it takes") {
     const auto runner = make_runner(*control, options);
     std::atomic<bool> go{false};
     runner->handle("work", kind_of([&](Context& context) -> Result<json::object> {
-        context.report({.done = 1});
-        while (!go && !context.stopping()) std::this_thread::sleep_for(milliseconds(1));
-        context.report({.done = 2});
-        return json::object{};
-    }));
+                       context.report({.done = 1});
+                       while (!go && !context.stopping())
+                           std::this_thread::sleep_for(milliseconds(1));
+                       context.report({.done = 2});
+                       return json::object{};
+                   }));
     REQUIRE(runner->start());
     REQUIRE(runner->submit({"j", "work", "", {}}));
     JobStore store(*control, system_clock());

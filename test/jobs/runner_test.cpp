@@ -11,14 +11,19 @@ using namespace davenport::jobs::test;
 TEST_CASE("a job runs, reports and succeeds") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
     const auto runner = make_runner(*control);
-    runner->handle("sum", kind_of([&](Context& context) -> Result<json::object> {
-        context.report({.done = 3, .total = 4, .bytes = 5, .on_step = 1, .total_steps = 2,
-                        .details = {{"at", "db"}}});
-        const auto seen = runner->get(context.job().id);
-        if (!seen || seen->progress.done != 3 || seen->state != State::running)
-            return fail(ErrorCode::internal, "progress must be seen at once");
-        return json::object{{"sum", context.job().parameters.at("a").as_int64() + 1}};
-    }));
+    runner->handle(
+        "sum", kind_of([&](Context& context) -> Result<json::object> {
+            context.report({.done = 3,
+                            .total = 4,
+                            .bytes = 5,
+                            .on_step = 1,
+                            .total_steps = 2,
+                            .details = {{"at", "db"}}});
+            const auto seen = runner->get(context.job().id);
+            if (!seen || seen->progress.done != 3 || seen->state != State::running)
+                return fail(ErrorCode::internal, "progress must be seen at once");
+            return json::object{{"sum", context.job().parameters.at("a").as_int64() + 1}};
+        }));
     REQUIRE(runner->start());
     const auto submitted = runner->submit({"one", "sum", "", {{"a", 41}}});
     REQUIRE(submitted);
@@ -52,11 +57,11 @@ TEST_CASE("a job that fails or throws ends as failed") {
     ControlDatabase control(Engine::memory);
     const auto runner = make_runner(*control);
     runner->handle("fails", kind_of([](Context&) -> Result<json::object> {
-        return fail(Error{ErrorCode::no_space, "the disk is full", "/data"});
-    }));
+                       return fail(Error{ErrorCode::no_space, "the disk is full", "/data"});
+                   }));
     runner->handle("throws", kind_of([](Context&) -> Result<json::object> {
-        throw std::runtime_error("by mistake");
-    }));
+                       throw std::runtime_error("by mistake");
+                   }));
     REQUIRE(runner->start());
     REQUIRE(runner->submit({"a", "fails", "", {}}));
     REQUIRE(runner->submit({"b", "throws", "", {}}));
@@ -142,7 +147,8 @@ TEST_CASE("jobs submitted before start, and where nobody handles them") {
     CHECK(code_of(submitter->wait("early", milliseconds(5))) == ErrorCode::timeout);
 
     const auto worker = make_runner(control.another());
-    worker->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    worker->handle("work",
+                   kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
     REQUIRE(worker->start());
     CHECK_FALSE(worker->start());
     CHECK(wait_for(*submitter, "early")->state == State::succeeded);
@@ -184,10 +190,10 @@ TEST_CASE("stop puts running jobs back; the next runner takes them up") {
     auto first = make_runner(*control);
     std::atomic<bool> runs{false};
     first->handle("work", kind_of([&](Context& context) {
-        context.report({.done = 17});
-        runs = true;
-        return run_until_stopped(context);
-    }));
+                      context.report({.done = 17});
+                      runs = true;
+                      return run_until_stopped(context);
+                  }));
     REQUIRE(first->start());
     REQUIRE(first->submit({"j", "work", "g", {}}));
     REQUIRE(eventually([&] { return runs.load(); }));
@@ -196,13 +202,14 @@ TEST_CASE("stop puts running jobs back; the next runner takes them up") {
     REQUIRE(put_back);
     CHECK(put_back->state == State::queued);
     CHECK(put_back->progress.done == 17);
-    CHECK(*first->holder("g") == "j");  // still nobody else's turn
+    CHECK(*first->holder("g") == "j");              // still nobody else's turn
     REQUIRE(first->submit({"k", "work", "", {}}));  // kept for later
     first.reset();
     control.reopen();
 
     const auto second = make_runner(*control);
-    second->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    second->handle("work",
+                   kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
     REQUIRE(second->start());
     const auto job = wait_for(*second, "j");
     REQUIRE(job);
@@ -220,9 +227,9 @@ TEST_CASE("a job that is cancelled again and again is never given up") {
     const auto runner = make_runner(*control, options);
     std::atomic<int> runs{0};
     runner->handle("work", kind_of([&](Context&) -> Result<json::object> {
-        if (++runs < 6) return fail(ErrorCode::cancelled, "later");
-        return json::object{};
-    }));
+                       if (++runs < 6) return fail(ErrorCode::cancelled, "later");
+                       return json::object{};
+                   }));
     REQUIRE(runner->start());
     REQUIRE(runner->submit({"j", "work", "", {}}));
     const auto job = wait_for(*runner, "j");
@@ -236,10 +243,12 @@ TEST_CASE("list and remove") {
     const auto runner = make_runner(*control);
     std::atomic<bool> go{false};
     runner->handle("slow", kind_of([&](Context& context) -> Result<json::object> {
-        while (!go && !context.stopping()) std::this_thread::sleep_for(milliseconds(1));
-        return json::object{};
-    }));
-    runner->handle("quick", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+                       while (!go && !context.stopping())
+                           std::this_thread::sleep_for(milliseconds(1));
+                       return json::object{};
+                   }));
+    runner->handle("quick",
+                   kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
     REQUIRE(runner->start());
     for (int i = 0; i < 4; ++i) {
         const std::string id = "q" + std::to_string(i);
@@ -275,7 +284,8 @@ TEST_CASE("jobs that ended long ago are removed") {
     ControlDatabase control(Engine::memory);
     {
         const auto runner = make_runner(*control);
-        runner->handle("work", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+        runner->handle("work",
+                       kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
         REQUIRE(runner->start());
         REQUIRE(runner->submit({"old", "work", "", {}}));
         REQUIRE(wait_for(*runner, "old"));
@@ -292,11 +302,20 @@ TEST_CASE("jobs that ended long ago are removed") {
 TEST_CASE("options that can't work are refused") {
     ControlDatabase control(Engine::memory);
     Options options;
-    SECTION("no threads") { options.threads = 0; }
-    SECTION("no attempts") { options.max_attempts = 0; }
-    SECTION("no poll") { options.poll = milliseconds(0); }
-    SECTION("a lease shorter than two heartbeats") { options.lease = options.heartbeat; }
-    CHECK(code_of(Runner::create(*control, system_clock(), options)) == ErrorCode::invalid_argument);
+    SECTION("no threads") {
+        options.threads = 0;
+    }
+    SECTION("no attempts") {
+        options.max_attempts = 0;
+    }
+    SECTION("no poll") {
+        options.poll = milliseconds(0);
+    }
+    SECTION("a lease shorter than two heartbeats") {
+        options.lease = options.heartbeat;
+    }
+    CHECK(code_of(Runner::create(*control, system_clock(), options)) ==
+          ErrorCode::invalid_argument);
 }
 
 TEST_CASE("how long submit, run, end and wait take") {

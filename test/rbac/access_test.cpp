@@ -94,8 +94,8 @@ TEST_CASE("the store holds no secret") {
     const auto access = open(*control, clock);
     const auto key = access->create_key({"manager"}, "");
     REQUIRE(key);
-    const auto token = access->create_token({Identity::Kind::api_key, key->info.api_key, {"manager"}, {}},
-                                            {}, 1000);
+    const auto token = access->create_token(
+        {Identity::Kind::api_key, key->info.api_key, {"manager"}, {}}, {}, 1000);
     REQUIRE(token);
     const auto session = access->log_in(key->info.api_key, key->api_secret, home);
     REQUIRE(session);
@@ -128,7 +128,12 @@ TEST_CASE("wrong and missing credentials all look alike") {
     REQUIRE(other);
     REQUIRE(access->authenticate(basic(*key), home));
     const std::string headers[] = {
-        "", "Basic", "Basic !", "Bearer x", "Bearer a.b", "Negotiate abc",
+        "",
+        "Basic",
+        "Basic !",
+        "Bearer x",
+        "Bearer a.b",
+        "Negotiate abc",
         basic("nobody", key->api_secret),
         basic(key->info.api_key, other->api_secret),
         basic(key->info.api_key, key->api_secret + "x"),
@@ -232,7 +237,8 @@ TEST_CASE("sessions: log in, over a restart, expiry, log out") {
     CHECK(identity->name == key->info.api_key);
     CHECK(identity->roles == std::vector<std::string>{"writer"});
     // A cookie is no token, and the other way round.
-    CHECK(code_of(access->authenticate("Bearer " + first->cookie, home)) == ErrorCode::unauthorized);
+    CHECK(code_of(access->authenticate("Bearer " + first->cookie, home)) ==
+          ErrorCode::unauthorized);
 
     // Knowing the public half is not enough to end somebody's session.
     REQUIRE(access->log_out(first->identity.credential_id + ".wrong"));
@@ -332,7 +338,8 @@ TEST_CASE("a page with a dead cookie doesn't keep its user from logging in") {
     const auto key = access->create_key({"manager"}, "");
     REQUIRE(key);
     for (int i = 0; i < 3; ++i)
-        CHECK(code_of(access->authenticate_session("dead.cookie", home)) == ErrorCode::unauthorized);
+        CHECK(code_of(access->authenticate_session("dead.cookie", home)) ==
+              ErrorCode::unauthorized);
     CHECK(code_of(access->authenticate_session("dead.cookie", home)) == ErrorCode::too_many);
     CHECK(access->log_in(key->info.api_key, key->api_secret, home));
 }
@@ -384,8 +391,7 @@ TEST_CASE("used by many threads while keys come and go") {
         for (int i = 0; i < 50; ++i) {
             const auto made = access->create_key({"reader"}, "");
             if (!made || !access->authenticate(basic(*made), home) ||
-                !access->remove_key(made->info.api_key) ||
-                access->authenticate(basic(*made), home))
+                !access->remove_key(made->info.api_key) || access->authenticate(basic(*made), home))
                 ++refused;
         }
     });
@@ -395,5 +401,6 @@ TEST_CASE("used by many threads while keys come and go") {
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < 20'000; ++i) (void)access->authenticate(basic(*key), home);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    std::cout << "authenticate, cached: " << static_cast<int>(20'000 / took.count()) << " a second\n";
+    std::cout << "authenticate, cached: " << static_cast<int>(20'000 / took.count())
+              << " a second\n";
 }

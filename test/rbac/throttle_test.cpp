@@ -1,5 +1,5 @@
-#include "support/manual_clock.hpp"
 #include "throttle.hpp"
+#include "support/manual_clock.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -12,7 +12,8 @@
 #include <random>
 #include <string>
 
-// What the tests of backup and restore share: stores, documents as plain values, and reading both back.
+// What the tests of backup and restore share: stores, documents as plain values, and reading both
+// back.
 namespace davenport::test {
 
 template <class T>
@@ -34,7 +35,8 @@ using PlainDatabase = std::map<std::string, PlainDocument>;
 
 inline std::ostream& operator<<(std::ostream& out, const PlainDocument& document) {
     out << document.body;
-    for (const auto& [name, bytes] : document.attachments) out << " +" << name << ":" << bytes.size();
+    for (const auto& [name, bytes] : document.attachments)
+        out << " +" << name << ":" << bytes.size();
     return out;
 }
 
@@ -78,7 +80,8 @@ inline documents::WriteOutcome put(documents::Database& database, std::string_vi
         write.attachments.push_back(
             {name, "application/octet-stream", documents::source_of(bytes), false, "", 0});
     }
-    auto outcomes = must(database.write({&write, 1}, documents::WriteMode::overwrite, documents::Atomicity::each));
+    auto outcomes = must(
+        database.write({&write, 1}, documents::WriteMode::overwrite, documents::Atomicity::each));
     REQUIRE(outcomes.size() == 1);
     if (outcomes[0].error) FAIL(outcomes[0].error->message);
     return outcomes[0];
@@ -92,8 +95,8 @@ inline void erase(documents::Database& database, std::string_view id) {
     documents::DocumentWrite write;
     write.id = id;
     write.deleted = true;
-    const auto outcomes =
-        must(database.write({&write, 1}, documents::WriteMode::overwrite, documents::Atomicity::each));
+    const auto outcomes = must(
+        database.write({&write, 1}, documents::WriteMode::overwrite, documents::Atomicity::each));
     if (outcomes.at(0).error) FAIL(outcomes[0].error->message);
 }
 
@@ -140,7 +143,8 @@ inline PlainDatabase contents(const vault::Vault& vault, const vault::DatabaseMa
             const auto blob = must(vault.attachment(text_or(facts.as_object(), "sha256")));
             std::string& bytes = document.attachments[name];
             must(blob->read(0, blob->size(), bytes));
-            REQUIRE(integer_member(facts.as_object(), "length") == static_cast<std::int64_t>(bytes.size()));
+            REQUIRE(integer_member(facts.as_object(), "length") ==
+                    static_cast<std::int64_t>(bytes.size()));
         }
     }
     return all;

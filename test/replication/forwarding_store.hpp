@@ -7,7 +7,8 @@ namespace davenport::test {
 
 class ForwardingSnapshot : public documents::Snapshot {
   public:
-    explicit ForwardingSnapshot(std::unique_ptr<documents::Snapshot> inner) : inner_(std::move(inner)) {}
+    explicit ForwardingSnapshot(std::unique_ptr<documents::Snapshot> inner)
+        : inner_(std::move(inner)) {}
     const documents::DatabaseInfo& info() const override { return inner_->info(); }
     bool exact() const override { return inner_->exact(); }
     std::string reached() const override { return inner_->reached(); }
@@ -22,13 +23,16 @@ class ForwardingSnapshot : public documents::Snapshot {
         const documents::ChangesOptions& options) override {
         return inner_->changes(options);
     }
-    Result<std::optional<std::uint64_t>> count_by_types(std::span<const std::string> types) override {
+    Result<std::optional<std::uint64_t>> count_by_types(
+        std::span<const std::string> types) override {
         return inner_->count_by_types(types);
     }
-    Result<documents::Document> get(std::string_view id, const documents::ReadOptions& options) override {
+    Result<documents::Document> get(std::string_view id,
+                                    const documents::ReadOptions& options) override {
         return inner_->get(id, options);
     }
-    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id, std::string_view revision,
+    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id,
+                                                              std::string_view revision,
                                                               std::string_view name) override {
         return inner_->attachment(id, revision, name);
     }
@@ -39,30 +43,35 @@ class ForwardingSnapshot : public documents::Snapshot {
 
 class ForwardingDatabase : public documents::Database {
   public:
-    explicit ForwardingDatabase(std::shared_ptr<documents::Database> inner) : inner_(std::move(inner)) {}
+    explicit ForwardingDatabase(std::shared_ptr<documents::Database> inner)
+        : inner_(std::move(inner)) {}
     const std::string& name() const override { return inner_->name(); }
     Result<documents::DatabaseInfo> info() override { return inner_->info(); }
     Result<std::unique_ptr<documents::Snapshot>> snapshot() override { return inner_->snapshot(); }
-    Result<documents::Document> get(std::string_view id, const documents::ReadOptions& options) override {
+    Result<documents::Document> get(std::string_view id,
+                                    const documents::ReadOptions& options) override {
         return inner_->get(id, options);
     }
     Result<std::vector<documents::Document>> leaves(std::string_view id, bool history) override {
         return inner_->leaves(id, history);
     }
-    Result<std::vector<std::string>> missing_revisions(std::string_view id,
-                                                       std::span<const std::string> revisions) override {
+    Result<std::vector<std::string>> missing_revisions(
+        std::string_view id, std::span<const std::string> revisions) override {
         return inner_->missing_revisions(id, revisions);
     }
-    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id, std::string_view revision,
+    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id,
+                                                              std::string_view revision,
                                                               std::string_view name) override {
         return inner_->attachment(id, revision, name);
     }
-    Result<std::vector<documents::WriteOutcome>> write(std::span<const documents::DocumentWrite> documents,
-                                                       documents::WriteMode mode,
-                                                       documents::Atomicity atomicity) override {
+    Result<std::vector<documents::WriteOutcome>> write(
+        std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
+        documents::Atomicity atomicity) override {
         return inner_->write(documents, mode, atomicity);
     }
-    Result<documents::Document> get_local(std::string_view id) override { return inner_->get_local(id); }
+    Result<documents::Document> get_local(std::string_view id) override {
+        return inner_->get_local(id);
+    }
     Result<std::string> put_local(std::string_view id, std::string_view revision,
                                   std::string_view body) override {
         return inner_->put_local(id, revision, body);
@@ -78,7 +87,9 @@ class ForwardingDatabase : public documents::Database {
     Result<std::vector<documents::Document>> find(const documents::Query& query) override {
         return inner_->find(query);
     }
-    Result<std::uint64_t> count(const documents::Query& query) override { return inner_->count(query); }
+    Result<std::uint64_t> count(const documents::Query& query) override {
+        return inner_->count(query);
+    }
     Result<bool> wait_for_change(std::string_view since, std::uint64_t timeout_ms) override {
         return inner_->wait_for_change(since, timeout_ms);
     }
@@ -90,8 +101,10 @@ class ForwardingDatabase : public documents::Database {
 // Wraps what another store opens.
 class WrappingStore : public documents::DocumentStore {
   public:
-    using Wrap = std::function<std::shared_ptr<documents::Database>(std::shared_ptr<documents::Database>)>;
-    WrappingStore(documents::DocumentStore& inner, Wrap wrap) : inner_(inner), wrap_(std::move(wrap)) {}
+    using Wrap =
+        std::function<std::shared_ptr<documents::Database>(std::shared_ptr<documents::Database>)>;
+    WrappingStore(documents::DocumentStore& inner, Wrap wrap)
+        : inner_(inner), wrap_(std::move(wrap)) {}
     Result<std::vector<std::string>> databases() override { return inner_.databases(); }
     Result<> create(std::string_view name) override { return inner_.create(name); }
     Result<> drop(std::string_view name) override { return inner_.drop(name); }

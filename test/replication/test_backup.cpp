@@ -30,10 +30,12 @@ TEST_CASE("a first backup holds documents, design documents, attachments and sec
     auto vault = memory_vault(clock);
     must(engine.store->create("things"));
     auto things = must(engine.store->open("things"));
-    const std::string spelled = R"({"type":"peer", "n": 1.50, "text":"Zürich\u0041","deep":{"a":[1,{}]}})";
+    const std::string spelled =
+        R"({"type":"peer", "n": 1.50, "text":"Zürich\u0041","deep":{"a":[1,{}]}})";
     put(*things, "plain", spelled);
     put(*things, "_design/views", R"({"views":{"all":{"map":"function(doc){}"}}})");
-    put(*things, "with", PlainDocument{"{}", {{"nothing", ""}, {"one", "x"}, {"big", std::string(3'000'000, 'q')}}});
+    put(*things, "with",
+        PlainDocument{"{}", {{"nothing", ""}, {"one", "x"}, {"big", std::string(3'000'000, 'q')}}});
     put(*things, "gone", "{}");
     erase(*things, "gone");
     must(things->put_local("checkpoint", "", "{}"));
@@ -160,15 +162,43 @@ TEST_CASE("a database that was dropped and created again is backed up in full") 
     const CountingClock clock;
     auto vault = memory_vault(clock);
     must(engine.store->create("things"));
-    for (int i = 0; i < 5; ++i) put(*must(engine.store->open("things")), fmt::format("old-{}", i), "{}");
+    for (int i = 0; i < 5; ++i)
+        put(*must(engine.store->open("things")), fmt::format("old-{}", i), "{}");
     must(back_up(*engine.store, *vault, clock, options_for("first"), {}));
 
     must(engine.store->drop("things"));
     must(engine.store->create("things"));
-    for (int i = 0; i < 9; ++i) put(*must(engine.store->open("things")), fmt::format("new-{}", i), "{}");
+    for (int i = 0; i < 9; ++i)
+        put(*must(engine.store->open("things")), fmt::format("new-{}", i), "{}");
     const auto second = must(back_up(*engine.store, *vault, clock, options_for("second"), {}));
     CHECK(second.databases[0].segments.size() == 1);
     CHECK(second.databases[0].documents == 9);
+    CHECK(contents(*vault, second.databases[0]) == contents(*engine.store, "things"));
+}
+
+TEST_CASE("a database file put back from an older copy is backed up in full") {
+    auto engine = make_engine("embedded");
+    const CountingClock clock;
+    auto vault = memory_vault(clock);
+    const std::string live = *engine.directory / "documents", copy = *engine.directory / "copy";
+    const auto reopen = [&] { engine.store = must(documents::open_embedded(live)); };
+    must(engine.store->create("things"));
+    put(*must(engine.store->open("things")), "kept", R"({"n":1})");
+    engine.store.reset();
+    std::filesystem::copy(live, copy, std::filesystem::copy_options::recursive);
+
+    reopen();
+    for (int i = 0; i < 5; ++i)
+        put(*must(engine.store->open("things")), fmt::format("lost-{}", i), "{}");
+    must(back_up(*engine.store, *vault, clock, options_for("first"), {}));
+    engine.store.reset();
+    std::filesystem::remove_all(live);
+    std::filesystem::copy(copy, live, std::filesystem::copy_options::recursive);
+
+    reopen();
+    put(*must(engine.store->open("things")), "new", "{}");
+    const auto second = must(back_up(*engine.store, *vault, clock, options_for("second"), {}));
+    CHECK(second.databases[0].documents == 2);
     CHECK(contents(*vault, second.databases[0]) == contents(*engine.store, "things"));
 }
 
@@ -191,7 +221,8 @@ TEST_CASE("several databases are backed up in the order given") {
         must(engine.store->create(name));
         put(*must(engine.store->open(name)), "id", fmt::format(R"({{"of":"{}"}})", name));
     }
-    const auto manifest = must(back_up(*engine.store, *vault, clock, options_for("first", {"b", "a"}), {}));
+    const auto manifest =
+        must(back_up(*engine.store, *vault, clock, options_for("first", {"b", "a"}), {}));
     REQUIRE(manifest.databases.size() == 2);
     CHECK(manifest.databases[0].name == "b");
     CHECK(contents(*vault, manifest.databases[1]).at("id").body == R"({"of":"a"})");
@@ -214,7 +245,8 @@ TEST_CASE("a missing database fails the backup and is named") {
     const CountingClock clock;
     auto vault = memory_vault(clock);
     must(engine.store->create("things"));
-    const auto result = back_up(*engine.store, *vault, clock, options_for("first", {"things", "nowhere"}), {});
+    const auto result =
+        back_up(*engine.store, *vault, clock, options_for("first", {"things", "nowhere"}), {});
     REQUIRE_FALSE(result);
     CHECK(result.error().code == ErrorCode::not_found);
     CHECK(result.error().message.find("nowhere") != std::string::npos);
@@ -226,7 +258,8 @@ TEST_CASE("options that make no sense are refused") {
     const CountingClock clock;
     auto vault = memory_vault(clock);
     must(engine.store->create("things"));
-    for (const auto& options : {options_for(""), options_for("x", {}), options_for("x", {"things", "things"})}) {
+    for (const auto& options :
+         {options_for(""), options_for("x", {}), options_for("x", {"things", "things"})}) {
         const auto result = back_up(*engine.store, *vault, clock, options, {});
         REQUIRE_FALSE(result);
         CHECK(result.error().code == ErrorCode::invalid_argument);
@@ -247,7 +280,8 @@ TEST_CASE("progress tells of every database's beginning and end") {
                      const auto& now = databases.back();
                      CHECK(now.started_ms > 0);
                      CHECK(now.documents_expected == 1);
-                     told.push_back(fmt::format("{} {} {}", now.name, now.documents_read, now.finished_ms > 0));
+                     told.push_back(fmt::format("{} {} {}", now.name, now.documents_read,
+                                                now.finished_ms > 0));
                      if (now.finished_ms > 0) {
                          CHECK(now.bytes_read == 2 + 7);
                          CHECK_FALSE(now.last_sequence.empty());

@@ -30,7 +30,8 @@ class BrokenSnapshot final : public ForwardingSnapshot {
   public:
     BrokenSnapshot(std::unique_ptr<documents::Snapshot> inner, std::string attachment_of)
         : ForwardingSnapshot(std::move(inner)), attachment_of_(std::move(attachment_of)) {}
-    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id, std::string_view revision,
+    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id,
+                                                              std::string_view revision,
                                                               std::string_view name) override {
         if (id == attachment_of_) return fail(ErrorCode::io, "a bad sector");
         return ForwardingSnapshot::attachment(id, revision, name);
@@ -51,12 +52,24 @@ class ShortSnapshot final : public ForwardingSnapshot {
     }
 };
 
+// Has lost the past: a sequence from before is of no use to it.
+class ForgetfulSnapshot final : public ForwardingSnapshot {
+  public:
+    using ForwardingSnapshot::ForwardingSnapshot;
+    Result<ChangedDocuments> changed_since(std::string_view since) override {
+        if (!since.empty()) return fail(ErrorCode::invalid_argument, "unknown sequence");
+        return ForwardingSnapshot::changed_since(since);
+    }
+};
+
 template <class SnapshotType, class... Args>
 WrappingStore with_snapshots(documents::DocumentStore& store, Args... args) {
     class Database final : public ForwardingDatabase {
       public:
-        Database(std::shared_ptr<documents::Database> inner, std::function<std::unique_ptr<documents::Snapshot>(
-                                                                 std::unique_ptr<documents::Snapshot>)> wrap)
+        Database(std::shared_ptr<documents::Database> inner,
+                 std::function<
+                     std::unique_ptr<documents::Snapshot>(std::unique_ptr<documents::Snapshot>)>
+                     wrap)
             : ForwardingDatabase(std::move(inner)), wrap_(std::move(wrap)) {}
         Result<std::unique_ptr<documents::Snapshot>> snapshot() override {
             DAVENPORT_ASSIGN(auto inner, inner_->snapshot());
@@ -64,12 +77,14 @@ WrappingStore with_snapshots(documents::DocumentStore& store, Args... args) {
         }
 
       private:
-        std::function<std::unique_ptr<documents::Snapshot>(std::unique_ptr<documents::Snapshot>)> wrap_;
+        std::function<std::unique_ptr<documents::Snapshot>(std::unique_ptr<documents::Snapshot>)>
+            wrap_;
     };
     return WrappingStore(store, [args...](std::shared_ptr<documents::Database> inner) {
-        return std::make_shared<Database>(std::move(inner), [args...](std::unique_ptr<documents::Snapshot> snapshot) {
-            return std::make_unique<SnapshotType>(std::move(snapshot), args...);
-        });
+        return std::make_shared<Database>(
+            std::move(inner), [args...](std::unique_ptr<documents::Snapshot> snapshot) {
+                return std::make_unique<SnapshotType>(std::move(snapshot), args...);
+            });
     });
 }
 
@@ -104,6 +119,25 @@ TEST_CASE("a database that gives fewer documents than it says it has fails the b
     CHECK(must(vault->list()).empty());
 }
 
+TEST_CASE("a database that has no use for the last sequence is backed up in full") {
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    auto vault = memory_vault(clock);
+    must(engine.store->create("things"));
+    auto forgetful = with_snapshots<ForgetfulSnapshot>(*engine.store);
+    for (int round = 0; round < 2; ++round) {
+        fill(*must(engine.store->open("things")), round);
+        const auto manifest =
+            must(back_up(forgetful, *vault, clock, options_for(fmt::format("{}", round)), {}));
+        const auto now = contents(*engine.store, "things");
+        CHECK(manifest.databases[0].documents == now.size());
+        CHECK(contents(*vault, manifest.databases[0]) == now);
+        CHECK(manifest.databases[0].segments.front().records +
+                  manifest.databases[0].segments.back().records >=
+              now.size());
+    }
+}
+
 TEST_CASE("a backup cancelled at any point leaves nothing but garbage") {
     auto engine = make_engine(GENERATE("memory", "embedded"));
     const CountingClock clock;
@@ -118,10 +152,12 @@ TEST_CASE("a backup cancelled at any point leaves nothing but garbage") {
     for (int stop_at = 0;; ++stop_at) {
         auto vault = memory_vault(clock);
         int calls = 0;
-        const auto result = back_up(*engine.store, *vault, clock, options_for("first"), [&](const auto&) -> Result<> {
-            if (calls++ == stop_at) return fail(ErrorCode::cancelled, "the service stops");
-            return {};
-        });
+        const auto result = back_up(*engine.store, *vault, clock, options_for("first"),
+                                    [&](const auto&) -> Result<> {
+                                        if (calls++ == stop_at)
+                                            return fail(ErrorCode::cancelled, "the service stops");
+                                        return {};
+                                    });
         if (result) {
             CHECK(stop_at >= 4);
             break;

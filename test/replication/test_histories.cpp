@@ -34,13 +34,16 @@ class BlurredSnapshot final : public ForwardingSnapshot {
             DAVENPORT_ASSIGN(const documents::DocumentView* view, cursor->next());
             if (view == nullptr) break;
             if (since.empty() && view->deleted) continue;
-            Copy now{std::string(view->id), std::string(view->revision), std::string(view->body),
-                     std::string(view->type), std::string(view->attachments), view->deleted};
+            Copy now{std::string(view->id),          std::string(view->revision),
+                     std::string(view->body),        std::string(view->type),
+                     std::string(view->attachments), view->deleted};
             const unsigned chance = random_() % 4;
-            if (chance == 0) blurred->early.push_back({now.id, "1-0", "{\"stale\":1}", "", "", false});
+            if (chance == 0)
+                blurred->early.push_back({now.id, "1-0", "{\"stale\":1}", "", "", false});
             if (chance == 1) blurred->early.push_back({now.id, "1-0", "{}", "", "", true});
             if (chance == 2) {
-                blurred->early.push_back({now.id, "1-0", "{\"type\":\"session_athena\"}", "session_athena", "", false});
+                blurred->early.push_back(
+                    {now.id, "1-0", "{\"type\":\"session_athena\"}", "session_athena", "", false});
             }
             blurred->late.push_back(std::move(now));
         }
@@ -62,7 +65,13 @@ class BlurredSnapshot final : public ForwardingSnapshot {
             if (from.empty()) return static_cast<const documents::DocumentView*>(nullptr);
             current = std::move(from.front());
             from.pop_front();
-            view = {current.id, current.revision, current.deleted, current.body, current.type, current.attachments, ""};
+            view = {current.id,
+                    current.revision,
+                    current.deleted,
+                    current.body,
+                    current.type,
+                    current.attachments,
+                    ""};
             return &view;
         }
     };
@@ -138,7 +147,8 @@ class History {
     PlainDatabase without(const std::vector<std::string>& types) const {
         PlainDatabase kept;
         for (const auto& [id, document] : model_) {
-            if (std::find(types.begin(), types.end(), type_in(document.body)) == types.end()) kept[id] = document;
+            if (std::find(types.begin(), types.end(), type_in(document.body)) == types.end())
+                kept[id] = document;
         }
         return kept;
     }
@@ -148,13 +158,16 @@ class History {
   private:
     std::string pick_id() {
         const unsigned number = random_() % 60;
-        return number < 3 ? fmt::format("_design/{}", number) : fmt::format("doc/{}\xc3\xbc", number);
+        return number < 3 ? fmt::format("_design/{}", number)
+                          : fmt::format("doc/{}\xc3\xbc", number);
     }
 
     PlainDocument random_document() {
-        static const std::vector<std::string> types = {R"("peer")", R"("session_athena")", R"("msp")", "7", "null"};
+        static const std::vector<std::string> types = {R"("peer")", R"("session_athena")",
+                                                       R"("msp")", "7", "null"};
         PlainDocument document;
-        document.body = fmt::format(R"({{"n":{},"type":{}}})", counter_++, types[random_() % types.size()]);
+        document.body =
+            fmt::format(R"({{"n":{},"type":{}}})", counter_++, types[random_() % types.size()]);
         if (random_() % 4 == 0) document.attachments["a"] = std::string(random_() % 50, 'a');
         if (random_() % 8 == 0) document.attachments["b/c"] = fmt::format("{}", random_() % 3);
         return document;
@@ -171,7 +184,8 @@ class History {
         write.type = "peer";
         const std::vector<std::string> history = {revision};
         write.history = history;
-        must(database.write({&write, 1}, documents::WriteMode::replicated, documents::Atomicity::each));
+        must(database.write({&write, 1}, documents::WriteMode::replicated,
+                            documents::Atomicity::each));
         look(database, id);
     }
 
@@ -187,7 +201,8 @@ class History {
         document.body = winner->body;
         document.attachments.clear();
         for (const auto& stub : winner->attachments) {
-            document.attachments[stub.name] = drain(*must(database.attachment(id, winner->revision, stub.name)));
+            document.attachments[stub.name] =
+                drain(*must(database.attachment(id, winner->revision, stub.name)));
         }
     }
 
@@ -207,8 +222,8 @@ void check(const vault::Vault& vault, const Kept& kept) {
     const auto& entry = kept.manifest.databases[0];
     REQUIRE(contents(vault, entry) == kept.expected);
     REQUIRE(entry.documents == kept.expected.size());
-    const bool claims = std::find(entry.included.begin(), entry.included.end(), replication::every_type) !=
-                        entry.included.end();
+    const bool claims = std::find(entry.included.begin(), entry.included.end(),
+                                  replication::every_type) != entry.included.end();
     if (claims) REQUIRE(kept.expected.size() == kept.everything.size());
 }
 
@@ -220,22 +235,29 @@ TEST_CASE("every backup of a random history reads back as it was, counts include
     const std::string kind = GENERATE("memory", "embedded", "blurred", "uncounted");
     INFO(kind);
     for (unsigned life = 0; life < 6; ++life) {
-        auto engine = make_engine(kind == "embedded" || kind == "uncounted" ? "embedded" : "memory");
+        auto engine =
+            make_engine(kind == "embedded" || kind == "uncounted" ? "embedded" : "memory");
         const CountingClock clock;
         auto vault = memory_vault(clock);
         History history(*engine.store, seed.value() + life);
         auto& random = history.random();
-        WrappingStore disturbed(*engine.store, [&](std::shared_ptr<documents::Database> inner)
-                                                   -> std::shared_ptr<documents::Database> {
-            if (kind == "blurred") return std::make_shared<BlurredDatabase>(std::move(inner), random());
-            if (kind == "uncounted") return std::make_shared<UncountingDatabase>(std::move(inner));
-            return inner;
-        });
+        WrappingStore disturbed(
+            *engine.store,
+            [&](std::shared_ptr<documents::Database> inner)
+                -> std::shared_ptr<documents::Database> {
+                if (kind == "blurred")
+                    return std::make_shared<BlurredDatabase>(std::move(inner), random());
+                if (kind == "uncounted")
+                    return std::make_shared<UncountingDatabase>(std::move(inner));
+                return inner;
+            });
         std::vector<std::string> skipped = {"session_athena"};
         std::vector<Kept> kept;
         for (unsigned round = 0; round < 12; ++round) {
             if (random() % 12 == 0) history.drop_and_create();
-            if (random() % 10 == 0) skipped = random() % 2 == 0 ? std::vector<std::string>{} : std::vector<std::string>{"session_athena", "msp"};
+            if (random() % 10 == 0)
+                skipped = random() % 2 == 0 ? std::vector<std::string>{}
+                                            : std::vector<std::string>{"session_athena", "msp"};
             history.live(random() % 3 == 0 ? 0 : random() % 80);
 
             BackupOptions options;
@@ -257,7 +279,8 @@ TEST_CASE("every backup of a random history reads back as it was, counts include
             check(*vault, backup);
         }
         const auto verification = must(vault->verify({}, {}));
-        for (const auto& finding : verification.findings) UNSCOPED_INFO(finding.object << ": " << finding.message);
+        for (const auto& finding : verification.findings)
+            UNSCOPED_INFO(finding.object << ": " << finding.message);
         REQUIRE(verification.sound());
     }
 }

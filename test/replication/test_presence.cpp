@@ -14,7 +14,8 @@ std::string id_of(unsigned number) {
     return fmt::format("doc-{:06}", number);
 }
 
-std::shared_ptr<vault::SegmentReader> segment(blobs::BlobStore& store, const std::map<unsigned, bool>& records) {
+std::shared_ptr<vault::SegmentReader> segment(blobs::BlobStore& store,
+                                              const std::map<unsigned, bool>& records) {
     vault::SegmentOptions options;
     options.frame_bytes = 2'000;
     auto writer = must(vault::SegmentWriter::create(store, options));

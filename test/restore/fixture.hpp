@@ -25,7 +25,9 @@ class GivenSource final : public restore::Source {
         documents_[key] = std::move(documents);
     }
     void fail_at(std::string key, std::uint64_t position) { failing_ = {std::move(key), position}; }
-    void set_skipped_types(std::vector<std::string> types) { databases_.back().skipped_types = std::move(types); }
+    void set_skipped_types(std::vector<std::string> types) {
+        databases_.back().skipped_types = std::move(types);
+    }
 
     const std::vector<restore::SourceDatabase>& databases() const override { return databases_; }
     restore::IdOrder order() const override { return restore::IdOrder::any; }
@@ -42,8 +44,10 @@ class GivenSource final : public restore::Source {
         Cursor(GivenSource& source, std::string key)
             : source_(source), key_(std::move(key)), documents_(source.documents_.at(key_)) {}
         Result<const restore::SourceDocument*> next() override {
-            if (source_.failing_ == std::pair(key_, position_)) return fail(ErrorCode::corrupt, "unreadable");
-            if (position_ == documents_.size()) return static_cast<const restore::SourceDocument*>(nullptr);
+            if (source_.failing_ == std::pair(key_, position_))
+                return fail(ErrorCode::corrupt, "unreadable");
+            if (position_ == documents_.size())
+                return static_cast<const restore::SourceDocument*>(nullptr);
             const Given& given = documents_[position_++];
             type_ = type_in(given.body);
             document_ = {given.id, given.body, type_, {}, 0, given.deleted};
@@ -51,7 +55,8 @@ class GivenSource final : public restore::Source {
                 document_.attachments.push_back(
                     {name, "application/octet-stream", documents::source_of(bytes), false, "", 0});
             }
-            for (const auto& name : given.stubs) document_.attachments.push_back({name, "", nullptr, true, "", 0});
+            for (const auto& name : given.stubs)
+                document_.attachments.push_back({name, "", nullptr, true, "", 0});
             return &document_;
         }
 
@@ -67,7 +72,8 @@ class GivenSource final : public restore::Source {
       public:
         explicit Ids(const std::vector<Given>& documents) : documents_(documents) {}
         Result<const std::string_view*> next() override {
-            if (position_ == documents_.size()) return static_cast<const std::string_view*>(nullptr);
+            if (position_ == documents_.size())
+                return static_cast<const std::string_view*>(nullptr);
             id_ = documents_[position_++].id;
             return &id_;
         }
@@ -90,12 +96,14 @@ inline restore::RestoreOptions things_options() {
 }
 
 inline std::string counts_text(const restore::DatabaseCounts& counts) {
-    return fmt::format("{}: {} created, {} changed, {} unchanged, {} deleted, {} skipped, {} failed",
-                       counts.database, counts.created, counts.changed, counts.unchanged, counts.deleted,
-                       counts.skipped, counts.failed);
+    return fmt::format(
+        "{}: {} created, {} changed, {} unchanged, {} deleted, {} skipped, {} failed",
+        counts.database, counts.created, counts.changed, counts.unchanged, counts.deleted,
+        counts.skipped, counts.failed);
 }
 
-inline std::unique_ptr<restore::Source> uploaded(const TemporaryDirectory& directory, const std::string& text) {
+inline std::unique_ptr<restore::Source> uploaded(const TemporaryDirectory& directory,
+                                                 const std::string& text) {
     const std::string path = directory / "upload.json";
     std::ofstream(path, std::ios::binary) << text;
     return restore::from_upload(must(backup_doc::Reader::open(path)));

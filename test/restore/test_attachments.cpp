@@ -14,7 +14,8 @@ std::string noise(std::size_t size, std::uint32_t seed) {
     return bytes;
 }
 
-void back_up(documents::DocumentStore& store, vault::Vault& vault, const Clock& clock, std::string id) {
+void back_up(documents::DocumentStore& store, vault::Vault& vault, const Clock& clock,
+             std::string id) {
     replication::BackupOptions options;
     options.id = std::move(id);
     options.databases = {"things"};
@@ -29,9 +30,12 @@ TEST_CASE("attachments go through backup and restore byte by byte") {
     auto vault = memory_vault(clock);
     must(engine.store->create("things"));
     auto things = must(engine.store->open("things"));
-    put(*things, "a", PlainDocument{R"({"n":1})",
-                                    {{"empty", ""}, {"one", "\xff"}, {"big", noise(3'000'000, 1)}, {"a/b \xc3\xbc", "x"}}});
-    put(*things, "b", PlainDocument{"{}", {{"big again", noise(3'000'000, 1)}, {"other", noise(70'000, 2)}}});
+    put(*things, "a",
+        PlainDocument{
+            R"({"n":1})",
+            {{"empty", ""}, {"one", "\xff"}, {"big", noise(3'000'000, 1)}, {"a/b \xc3\xbc", "x"}}});
+    put(*things, "b",
+        PlainDocument{"{}", {{"big again", noise(3'000'000, 1)}, {"other", noise(70'000, 2)}}});
     const auto before = contents(*things);
     back_up(*engine.store, *vault, clock, "first");
     CHECK(count_blobs(*vault, "attachments/") == 5);  // each content once
@@ -48,7 +52,9 @@ TEST_CASE("attachments go through backup and restore byte by byte") {
 
     const auto again = must(restore::run(*source, *engine.store, things_options(), {}));
     CHECK(again.databases.at(0).unchanged == 2);
-    CHECK(must(restore::dry_run(*source, *engine.store, things_options(), {})).databases.at(0).unchanged == 2);
+    CHECK(must(restore::dry_run(*source, *engine.store, things_options(), {}))
+              .databases.at(0)
+              .unchanged == 2);
 
     auto other = make_engine("memory");
     must(restore::run(*source, *other.store, things_options(), {}));

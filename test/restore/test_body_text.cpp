@@ -8,13 +8,16 @@ using namespace davenport::restore;
 
 TEST_CASE("a top-level member is found whatever stands around it") {
     CHECK(find_member(R"({"type":"peer"})", "type") == R"("peer")");
-    CHECK(find_member(R"( { "a" : [1,{"type":"no"}] , "type" : {"x":"}"} , "b":2})", "type") == R"({"x":"}"})");
+    CHECK(find_member(R"( { "a" : [1,{"type":"no"}] , "type" : {"x":"}"} , "b":2})", "type") ==
+          R"({"x":"}"})");
     CHECK(find_member(R"({"a":"\"type\":1","t\u0079pe":true})", "type") == "true");
     CHECK(find_member(R"({"type":-1.5e3})", "type") == "-1.5e3");
     CHECK_FALSE(find_member(R"({"a":{"type":1}})", "type"));
     CHECK_FALSE(find_member("{}", "type"));
     CHECK_FALSE(find_member("[]", "type"));
-    CHECK(string_member_of(R"({"type":"a\u00fcb"})", "type") == "a\xc3\xbc" "b");
+    CHECK(string_member_of(R"({"type":"a\u00fcb"})", "type") ==
+          "a\xc3\xbc"
+          "b");
     CHECK(string_member_of(R"({"type":""})", "type") == "");
     CHECK_FALSE(string_member_of(R"({"type":7})", "type"));
 }
@@ -47,7 +50,8 @@ TEST_CASE("the origin of a URL") {
     CHECK(origin_of("grpc://orderer") == "grpc://orderer");
     CHECK(origin_of("http://user:secret@h:8080/x") == "http://h:8080");
     CHECK(origin_of("http://[2001:DB8::1]:9443/") == "http://[2001:db8::1]:9443");
-    for (const char* text : {"", "peer.example.com", "://h", "http://", "http://h:99999", "http://a b", "/path", "?"}) {
+    for (const char* text : {"", "peer.example.com", "://h", "http://", "http://h:99999",
+                             "http://a b", "/path", "?"}) {
         CAPTURE(text);
         CHECK_FALSE(origin_of(text));
     }

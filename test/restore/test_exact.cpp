@@ -11,7 +11,8 @@ struct Setting {
     std::unique_ptr<vault::Vault> vault;
     std::shared_ptr<documents::Database> things;
 
-    explicit Setting(const std::string& engine_name) : engine(make_engine(engine_name)), vault(memory_vault(clock)) {
+    explicit Setting(const std::string& engine_name)
+        : engine(make_engine(engine_name)), vault(memory_vault(clock)) {
         must(engine.store->create("things"));
         things = must(engine.store->open("things"));
     }

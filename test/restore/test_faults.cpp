@@ -6,14 +6,15 @@ using namespace davenport::test;
 
 namespace {
 
-// Refuses documents with some ids, as a full disk quota or a validation function of a cluster would.
+// Refuses documents with some ids, as a full disk quota or a validation function of a cluster
+// would.
 class Refusing final : public ForwardingDatabase {
   public:
     Refusing(std::shared_ptr<documents::Database> inner, std::set<std::string, std::less<>> ids)
         : ForwardingDatabase(std::move(inner)), ids_(std::move(ids)) {}
-    Result<std::vector<documents::WriteOutcome>> write(std::span<const documents::DocumentWrite> documents,
-                                                       documents::WriteMode mode,
-                                                       documents::Atomicity atomicity) override {
+    Result<std::vector<documents::WriteOutcome>> write(
+        std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
+        documents::Atomicity atomicity) override {
         std::vector<documents::WriteOutcome> outcomes;
         for (const auto& document : documents) {
             if (ids_.contains(document.id)) {
@@ -36,14 +37,16 @@ class NoSpace final : public ForwardingDatabase {
   public:
     using ForwardingDatabase::ForwardingDatabase;
     Result<std::vector<documents::WriteOutcome>> write(std::span<const documents::DocumentWrite>,
-                                                       documents::WriteMode, documents::Atomicity) override {
+                                                       documents::WriteMode,
+                                                       documents::Atomicity) override {
         return fail(ErrorCode::no_space, "the disk is full");
     }
 };
 
 std::vector<Given> many(int count) {
     std::vector<Given> given;
-    for (int i = 0; i < count; ++i) given.push_back({fmt::format("id-{:03}", i), fmt::format(R"({{"n":{}}})", i)});
+    for (int i = 0; i < count; ++i)
+        given.push_back({fmt::format("id-{:03}", i), fmt::format(R"({{"n":{}}})", i)});
     return given;
 }
 
@@ -54,7 +57,8 @@ TEST_CASE("documents that fail are named, the rest is restored") {
     GivenSource source;
     source.add("things", many(20));
     WrappingStore refusing(*engine.store, [](std::shared_ptr<documents::Database> inner) {
-        return std::make_shared<Refusing>(std::move(inner), std::set<std::string, std::less<>>{"id-003", "id-019"});
+        return std::make_shared<Refusing>(std::move(inner),
+                                          std::set<std::string, std::less<>>{"id-003", "id-019"});
     });
     const auto report = must(restore::run(source, refusing, things_options(), {}));
     CHECK(report.failed() == 2);
@@ -127,8 +131,10 @@ TEST_CASE("a restore stopped at any point is finished by running it again") {
     }();
     const auto prepare = [](documents::DocumentStore& store) {
         must(store.create("things"));
-        for (int i = 10; i < 40; ++i) put(*must(store.open("things")), fmt::format("id-{:03}", i), R"({"old":1})");
-        for (int i = 0; i < 12; ++i) put(*must(store.open("things")), fmt::format("extra-{}", i), "{}");
+        for (int i = 10; i < 40; ++i)
+            put(*must(store.open("things")), fmt::format("id-{:03}", i), R"({"old":1})");
+        for (int i = 0; i < 12; ++i)
+            put(*must(store.open("things")), fmt::format("extra-{}", i), "{}");
     };
     const auto give = [](GivenSource& source) {
         auto given = many(30);
@@ -150,10 +156,11 @@ TEST_CASE("a restore stopped at any point is finished by running it again") {
         auto engine = make_engine(engine_name);
         prepare(*engine.store);
         int calls = 0;
-        const auto stopped = restore::run(source, *engine.store, options, [&](const auto&) -> Result<> {
-            if (calls++ == stop_at) return fail(ErrorCode::cancelled, "the service stops");
-            return {};
-        });
+        const auto stopped =
+            restore::run(source, *engine.store, options, [&](const auto&) -> Result<> {
+                if (calls++ == stop_at) return fail(ErrorCode::cancelled, "the service stops");
+                return {};
+            });
         if (stopped) {
             CHECK(stop_at > 10);
             break;
@@ -163,6 +170,7 @@ TEST_CASE("a restore stopped at any point is finished by running it again") {
         REQUIRE(report.failed() == 0);
         REQUIRE(contents(*engine.store, "things") == things);
         REQUIRE(contents(*engine.store, "others") == others);
-        REQUIRE(must(must(engine.store->open("things"))->security()).find("ada") != std::string::npos);
+        REQUIRE(must(must(engine.store->open("things"))->security()).find("ada") !=
+                std::string::npos);
     }
 }

@@ -28,9 +28,11 @@ World random_world(std::mt19937& random) {
         Given given{id(), body()};
         given.deleted = random() % 6 == 0;
         if (given.deleted) given.body = "{}";
-        if (!given.deleted && random() % 3 == 0) given.attachments["file"] = fmt::format("{}", random() % 2);
+        if (!given.deleted && random() % 3 == 0)
+            given.attachments["file"] = fmt::format("{}", random() % 2);
         if (!given.deleted && random() % 10 == 0) given.stubs = {"kept"};
-        if (!given.deleted && given.attachments.empty() && random() % 6 == 0) given.stubs = {"file"};
+        if (!given.deleted && given.attachments.empty() && random() % 6 == 0)
+            given.stubs = {"file"};
         world.given.push_back(std::move(given));
     }
     for (unsigned i = 0; i < random() % 3; ++i) world.skip.insert(id());
@@ -76,12 +78,16 @@ PlainDatabase expected(const World& world, restore::DatabaseCounts& counts) {
             ++counts.failed;
             continue;
         }
-        ++(!exists ? counts.created : existing->second == document ? counts.unchanged : counts.changed);
+        ++(!exists                        ? counts.created
+           : existing->second == document ? counts.unchanged
+                                          : counts.changed);
         result[id] = document;
     }
     if (world.mode == restore::Mode::exact) {
         for (const auto& [id, document] : world.existing) {
-            if (last.count(id) > 0 || world.skip.contains(id) || type_in(document.body) == "session_athena") continue;
+            if (last.count(id) > 0 || world.skip.contains(id) ||
+                type_in(document.body) == "session_athena")
+                continue;
             ++counts.deleted;
             result.erase(id);
         }
@@ -91,7 +97,8 @@ PlainDatabase expected(const World& world, restore::DatabaseCounts& counts) {
 
 }  // namespace
 
-TEST_CASE("random arrays: the last doc wins wherever batches are cut, and a dry run counts the same") {
+TEST_CASE(
+    "random arrays: the last doc wins wherever batches are cut, and a dry run counts the same") {
     const Seed seed;
     INFO("seed " << seed.value());
     std::mt19937 random(seed.value());
@@ -127,7 +134,9 @@ TEST_CASE("random arrays: the last doc wins wherever batches are cut, and a dry 
 
             // Nothing is left to do: only what failed fails again, what was deleted stays deleted.
             const auto again = must(restore::run(source, *engine.store, options, {}));
-            REQUIRE(again.databases[0].created + again.databases[0].changed + again.databases[0].deleted == 0);
+            REQUIRE(again.databases[0].created + again.databases[0].changed +
+                        again.databases[0].deleted ==
+                    0);
             REQUIRE(contents(*engine.store, "things") == after);
         }
     }
@@ -138,7 +147,8 @@ TEST_CASE("many repeated ids far apart") {
     GivenSource source;
     std::vector<Given> given;
     for (int i = 0; i < 30'000; ++i) {
-        given.push_back({fmt::format("id-{}", (i * 7'919) % 10'000), fmt::format(R"({{"n":{}}})", i)});
+        given.push_back(
+            {fmt::format("id-{}", (i * 7'919) % 10'000), fmt::format(R"({{"n":{}}})", i)});
     }
     source.add("things", given);
     const auto report = must(restore::run(source, *engine.store, things_options(), {}));

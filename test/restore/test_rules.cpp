@@ -11,7 +11,8 @@ TEST_CASE("databases are named by name or by type, and none twice") {
     CHECK(must(restore::resolve_database("DB_COMPONENTS", options)) == "c");
     CHECK(must(restore::resolve_database("DB_SESSIONS", options)) == "s");
     CHECK(must(restore::resolve_database("DB_SYSTEM", options)) == "y");
-    for (const char* name : {"c", "s", "y", "more"}) CHECK(must(restore::resolve_database(name, options)) == name);
+    for (const char* name : {"c", "s", "y", "more"})
+        CHECK(must(restore::resolve_database(name, options)) == name);
     for (const char* key : {"DB_OTHER", "db_system", "", "athena_system", "../y"}) {
         const auto unknown = restore::resolve_database(key, options);
         REQUIRE_FALSE(unknown);
@@ -71,7 +72,8 @@ TEST_CASE("an upload in the console's form is restored") {
     ]},"athena_sessions":{"docs":[{"_id":"s","type":"session_athena"}]}}})");
     auto options = things_options();
     options.skipped_types = {"session_athena"};
-    options.skip["athena_system"] = must(restore::parse_skip_list("skip_system", R"(["next","neighbour"])"));
+    options.skip["athena_system"] =
+        must(restore::parse_skip_list("skip_system", R"(["next","neighbour"])"));
     const auto foretold = must(restore::dry_run(*source, *engine.store, options, {}));
     const auto report = must(restore::run(*source, *engine.store, options, {}));
     REQUIRE(report.databases.size() == 2);
@@ -79,7 +81,8 @@ TEST_CASE("an upload in the console's form is restored") {
           "athena_system: 3 created, 2 changed, 1 unchanged, 1 deleted, 2 skipped, 1 failed");
     CHECK(counts_text(report.databases[1]) ==
           "athena_sessions: 1 created, 0 changed, 0 unchanged, 0 deleted, 0 skipped, 0 failed");
-    for (std::size_t i = 0; i < 2; ++i) CHECK(counts_text(foretold.databases.at(i)) == counts_text(report.databases[i]));
+    for (std::size_t i = 0; i < 2; ++i)
+        CHECK(counts_text(foretold.databases.at(i)) == counts_text(report.databases[i]));
     REQUIRE(report.failures.size() == 1);
     CHECK(report.failures[0].id == "nostub");
     CHECK(report.failures[0].database == "athena_system");
@@ -126,7 +129,8 @@ TEST_CASE("security comes back when the source holds it") {
     must(restore::run(silent, *engine.store, things_options(), {}));
     CHECK(must(things->security()).find("eve") != std::string::npos);
 
-    const std::string wanted = R"({"admins":{"names":["ada"],"roles":[]},"members":{"names":[],"roles":[]}})";
+    const std::string wanted =
+        R"({"admins":{"names":["ada"],"roles":[]},"members":{"names":[],"roles":[]}})";
     GivenSource source;
     source.add("things", {}, wanted);
     must(restore::dry_run(source, *engine.store, things_options(), {}));
@@ -157,15 +161,16 @@ TEST_CASE("progress goes up to the total") {
     options.batch_documents = 1;
     std::vector<std::string> steps;
     restore::RestoreProgress last;
-    must(restore::run(source, *engine.store, options, [&](const restore::RestoreProgress& now) -> Result<> {
-        CHECK(now.documents_done >= last.documents_done);
-        CHECK(now.documents_total == 6);
-        CHECK(now.total_steps == 3);
-        if (steps.empty() || steps.back() != now.step) steps.push_back(now.step);
-        CHECK(now.on_step == steps.size());
-        last = now;
-        return {};
-    }));
+    must(restore::run(source, *engine.store, options,
+                      [&](const restore::RestoreProgress& now) -> Result<> {
+                          CHECK(now.documents_done >= last.documents_done);
+                          CHECK(now.documents_total == 6);
+                          CHECK(now.total_steps == 3);
+                          if (steps.empty() || steps.back() != now.step) steps.push_back(now.step);
+                          CHECK(now.on_step == steps.size());
+                          last = now;
+                          return {};
+                      }));
     CHECK(steps == std::vector<std::string>{"things", "others", "whitelist"});
     CHECK(last.documents_done == 6);
     CHECK(last.bytes > 0);

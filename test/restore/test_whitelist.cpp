@@ -18,7 +18,9 @@ struct Console {
         components = must(engine.store->open("athena_components"));
         system = must(engine.store->open("athena_system"));
     }
-    bool rebuild(std::string_view deployer = "") { return must(restore::rebuild_whitelist(*engine.store, {}, deployer)); }
+    bool rebuild(std::string_view deployer = "") {
+        return must(restore::rebuild_whitelist(*engine.store, {}, deployer));
+    }
     std::string settings() { return must(system->get(settings_id)).body; }
     std::string revision() { return must(system->get(settings_id)).revision; }
 };
@@ -29,20 +31,28 @@ TEST_CASE("the whitelist is what components, signature collections and the deplo
     Console console(GENERATE("memory", "embedded"));
     put(*console.system, settings_id,
         R"({"type":"settings", "first":1.50,"url_safe_list":["http://stale:1"],"deployer_url":"https://Deployer/x","last":{}})");
-    put(*console.components, "peer", R"({"type":"fabric-peer","api_url":"grpcs://Peer:7051","grpcwp_url":"https://peer:8443/a","operations_url":"https://peer:9443"})");
-    put(*console.components, "peer2", R"({"type":"fabric-peer","api_url":"grpcs://peer:7051","api_url_saas":"http://saas","operations_url_saas":"https://saas2:1","osnadmin_url_saas":"https://saas3"})");
-    put(*console.components, "ca", R"({"type":"fabric-ca","ca_url":"https://ca.example:7054","other_url":"https://not-this"})");
-    put(*console.components, "orderer", R"({"osnadmin_url":"https://orderer:7443","nested":{"api_url":"https://not-this-either"}})");
+    put(*console.components, "peer",
+        R"({"type":"fabric-peer","api_url":"grpcs://Peer:7051","grpcwp_url":"https://peer:8443/a","operations_url":"https://peer:9443"})");
+    put(*console.components, "peer2",
+        R"({"type":"fabric-peer","api_url":"grpcs://peer:7051","api_url_saas":"http://saas","operations_url_saas":"https://saas2:1","osnadmin_url_saas":"https://saas3"})");
+    put(*console.components, "ca",
+        R"({"type":"fabric-ca","ca_url":"https://ca.example:7054","other_url":"https://not-this"})");
+    put(*console.components, "orderer",
+        R"({"osnadmin_url":"https://orderer:7443","nested":{"api_url":"https://not-this-either"}})");
     put(*console.components, "odd", R"({"api_url":"no url","ca_url":17,"operations_url":null})");
     put(*console.components, "escaped", R"({"api\u005furl":"https:\/\/escaped"})");
-    put(*console.components, "collection", R"({"type":"signature_collection","orgs2sign":[{"peers":["https://p1:1/x",{"url":"https://p2:2"},7,null]},null,{"peers":"x"},{"peers":["https://p1:1"]}]})");
-    put(*console.components, "lookalike", R"({"type":"other","orgs2sign":[{"peers":["https://not-a-collection:1"]}],"x_url":1})");
-    for (int i = 0; i < 1'200; ++i) put(*console.components, fmt::format("zz-{:04}", i), R"({"type":"x"})");
+    put(*console.components, "collection",
+        R"({"type":"signature_collection","orgs2sign":[{"peers":["https://p1:1/x",{"url":"https://p2:2"},7,null]},null,{"peers":"x"},{"peers":["https://p1:1"]}]})");
+    put(*console.components, "lookalike",
+        R"({"type":"other","orgs2sign":[{"peers":["https://not-a-collection:1"]}],"x_url":1})");
+    for (int i = 0; i < 1'200; ++i)
+        put(*console.components, fmt::format("zz-{:04}", i), R"({"type":"x"})");
     put(*console.components, "zz-last", R"({"api_url":"https://the-last-of-many:1"})");
 
     REQUIRE(console.rebuild());
-    CHECK(console.settings() ==
-          R"({"type":"settings", "first":1.50,"url_safe_list":["grpcs://peer:7051","http://saas:80","https://ca.example:7054","https://deployer:443","https://escaped:443","https://orderer:7443","https://p1:1","https://p2:2","https://peer:8443","https://peer:9443","https://saas2:1","https://saas3:443","https://the-last-of-many:1"],"deployer_url":"https://Deployer/x","last":{}})");
+    CHECK(
+        console.settings() ==
+        R"({"type":"settings", "first":1.50,"url_safe_list":["grpcs://peer:7051","http://saas:80","https://ca.example:7054","https://deployer:443","https://escaped:443","https://orderer:7443","https://p1:1","https://p2:2","https://peer:8443","https://peer:9443","https://saas2:1","https://saas3:443","https://the-last-of-many:1"],"deployer_url":"https://Deployer/x","last":{}})");
 
     const std::string revision = console.revision();
     CHECK_FALSE(console.rebuild());
@@ -60,7 +70,8 @@ TEST_CASE("settings without a list get one, and keep their attachments") {
     put(*console.components, "peer", R"({"api_url":"https://peer:1"})");
     REQUIRE(console.rebuild());
     const auto after = contents(*console.system).at(settings_id);
-    CHECK(after == PlainDocument{R"({"type":"settings","url_safe_list":["https://peer:1"]})", {{"logo", "bytes"}}});
+    CHECK(after == PlainDocument{R"({"type":"settings","url_safe_list":["https://peer:1"]})",
+                                 {{"logo", "bytes"}}});
 }
 
 TEST_CASE("without a system database or settings there is no list to rebuild") {
@@ -69,9 +80,11 @@ TEST_CASE("without a system database or settings there is no list to rebuild") {
     must(engine.store->create("athena_system"));
     CHECK_FALSE(must(restore::rebuild_whitelist(*engine.store, {}, "http://x")));
     // A missing components database has no components.
-    put(*must(engine.store->open("athena_system")), settings_id, R"({"url_safe_list":["http://stale:1"]})");
+    put(*must(engine.store->open("athena_system")), settings_id,
+        R"({"url_safe_list":["http://stale:1"]})");
     CHECK(must(restore::rebuild_whitelist(*engine.store, {}, "http://x")));
-    CHECK(contents(*engine.store, "athena_system").at(settings_id).body == R"({"url_safe_list":["http://x:80"]})");
+    CHECK(contents(*engine.store, "athena_system").at(settings_id).body ==
+          R"({"url_safe_list":["http://x:80"]})");
 }
 
 TEST_CASE("a deep or strangely spelled component does not stop the rebuild") {
@@ -80,7 +93,8 @@ TEST_CASE("a deep or strangely spelled component does not stop the rebuild") {
     std::string deep;
     for (int i = 0; i < 50; ++i) deep += "[";
     for (int i = 0; i < 50; ++i) deep += "]";
-    put(*console.components, "deep", R"({"a":)" + deep + R"(,"n":123456789012345678901234567890,"api_url":"https://deep:1"})");
+    put(*console.components, "deep",
+        R"({"a":)" + deep + R"(,"n":123456789012345678901234567890,"api_url":"https://deep:1"})");
     REQUIRE(console.rebuild());
     CHECK(console.settings() == R"({"url_safe_list":["https://deep:1"]})");
 }
@@ -92,10 +106,11 @@ class Contended final : public ForwardingDatabase {
   public:
     Contended(std::shared_ptr<documents::Database> inner, int& edits)
         : ForwardingDatabase(std::move(inner)), edits_(edits) {}
-    Result<std::vector<documents::WriteOutcome>> write(std::span<const documents::DocumentWrite> documents,
-                                                       documents::WriteMode mode,
-                                                       documents::Atomicity atomicity) override {
-        if (edits_ > 0) put(*inner_, settings_id, fmt::format(R"({{"edit":{},"url_safe_list":[]}})", edits_--));
+    Result<std::vector<documents::WriteOutcome>> write(
+        std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
+        documents::Atomicity atomicity) override {
+        if (edits_ > 0)
+            put(*inner_, settings_id, fmt::format(R"({{"edit":{},"url_safe_list":[]}})", edits_--));
         return inner_->write(documents, mode, atomicity);
     }
 
@@ -141,5 +156,6 @@ TEST_CASE("a restore rebuilds the list from what it restored") {
     const auto report = must(restore::run(source, *console.engine.store, options, {}));
     CHECK(report.whitelist_changed);
     CHECK(report.failed() == 0);
-    CHECK(console.settings() == R"({"type":"settings","url_safe_list":["https://deployer:2","https://peer:1"]})");
+    CHECK(console.settings() ==
+          R"({"type":"settings","url_safe_list":["https://deployer:2","https://peer:1"]})");
 }

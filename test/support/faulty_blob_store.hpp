@@ -15,7 +15,7 @@ namespace davenport::test {
 // create, append, commit, open, read, list, remove and sweep, counted from 1.
 class Faults {
   public:
-    enum class Moment { before, after };  // the call does nothing, or all, and then says it failed
+    enum class Moment { before, after };   // the call does nothing, or all, and then says it failed
     enum class Lasting { once, forever };  // forever: as if the process or the machine had died
 
     void fail_call(std::uint64_t number, Lasting lasting, Moment moment = Moment::before,
@@ -31,7 +31,8 @@ class Faults {
         const std::lock_guard lock(mutex_);
         bytes_left_ = bytes;
     }
-    // Readers of a blob see one byte changed, or only its beginning, or get less than they asked for.
+    // Readers of a blob see one byte changed, or only its beginning, or get less than they asked
+    // for.
     void flip(const std::string& name, std::uint64_t offset, unsigned char mask) {
         const std::lock_guard lock(mutex_);
         damage_[name] = {offset, mask, UINT64_MAX, false};
@@ -206,7 +207,8 @@ class FaultyBlobStore final : public blobs::BlobStore {
                 if (offset > size() || length > size() - offset)
                     return fail(ErrorCode::corrupt, "{} ends at {}", name_, size());
                 DAVENPORT_TRY(inner_->read(offset, length, out));
-                if (damage.mask != 0 && damage.offset >= offset && damage.offset - offset < length) {
+                if (damage.mask != 0 && damage.offset >= offset &&
+                    damage.offset - offset < length) {
                     char& byte = out[static_cast<std::size_t>(damage.offset - offset)];
                     byte = static_cast<char>(byte ^ damage.mask);
                 }

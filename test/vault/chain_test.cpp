@@ -132,7 +132,9 @@ TEST_CASE("a forged or damaged note of a removed backup") {
     must(disk.open()->remove("b2", "test"));
     CHECK(verify(disk).sound());
     std::string text = disk.read("removed/b2");
-    SECTION("damaged") { text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 1); }
+    SECTION("damaged") {
+        text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 1);
+    }
     SECTION("gone") {
         must(disk.blobs->remove("removed/b2"));
         CHECK_FALSE(verify(disk).sound());
@@ -145,6 +147,18 @@ TEST_CASE("a forged or damaged note of a removed backup") {
         text += ",\"checksum\":\"" + to_hex(as_bytes(sha256(text))) + "\"}";
     }
     disk.overwrite("removed/b2", text);
+    CHECK_FALSE(verify(disk).sound());
+    must(disk.open()->commit(backup("b4", {}, 4)));
+}
+
+TEST_CASE("a damaged note at the end of the chain stops no backup") {
+    Disk disk;
+    fill(disk, 2);
+    must(disk.open()->remove("b2", "test"));
+    disk.overwrite("removed/b2", "{");
+    const auto vault = disk.open();
+    must(vault->commit(backup("b3", {}, 3)));
+    CHECK(must(vault->manifest("b3")).previous_id == "b1");
     CHECK_FALSE(verify(disk).sound());
 }
 

@@ -147,9 +147,15 @@ TEST_CASE("a note whose segment is gone or that is damaged does no harm") {
     const std::string note = disk.names("compactions/").at(0);
     const auto merged = must(vault->base_for("db"))->segments;
     REQUIRE(merged.size() == 1);
-    SECTION("the segment is gone") { must(disk.blobs->remove(merged[0].name)); }
-    SECTION("the segment is damaged") { disk.overwrite(merged[0].name, "x"); }
-    SECTION("the note is damaged") { disk.overwrite(note, disk.read(note) + " "); }
+    SECTION("the segment is gone") {
+        must(disk.blobs->remove(merged[0].name));
+    }
+    SECTION("the segment is damaged") {
+        disk.overwrite(merged[0].name, "x");
+    }
+    SECTION("the note is damaged") {
+        disk.overwrite(note, disk.read(note) + " ");
+    }
     SECTION("the note is another's") {
         const std::string text = disk.read(note);
         must(disk.blobs->remove(note));

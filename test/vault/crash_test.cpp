@@ -1,5 +1,5 @@
-// The machine dies at every single call of every operation that writes. Afterwards the vault is sound
-// and each operation has happened or has not.
+// The machine dies at every single call of every operation that writes. Afterwards the vault is
+// sound and each operation has happened or has not.
 #include "support.hpp"
 
 using namespace davenport;

@@ -31,18 +31,18 @@ TEST_CASE("the differences between two backups") {
     auto& store = vault->store();
     const auto base = must(write_segment(
         store, {document("a", "1"), document("b", "1"), document("c", "1"), document("d", "1")}));
-    const auto top = must(write_segment(
-        store, {document("a", "2", "2-a"), tombstone("b"), document("c", "1"), tombstone("never"),
-                document("new", "1", "1-n")}));
+    const auto top =
+        must(write_segment(store, {document("a", "2", "2-a"), tombstone("b"), document("c", "1"),
+                                   tombstone("never"), document("new", "1", "1-n")}));
     const auto other = must(write_segment(store, {document("x", "1")}));
     must(vault->commit(backup("one", {entry("db", {base}), entry("gone", {other})})));
     must(vault->commit(backup("two", {entry("db", {base, top}), entry("came", {other})})));
-    CHECK(diff(*vault, "one", "two") ==
-          Lines{"added came/x >1-a", "changed db/a 1-a>2-a", "removed db/b 1-a>",
-                "added db/new >1-n", "removed gone/x 1-a>"});
-    CHECK(diff(*vault, "two", "one") ==
-          Lines{"removed came/x 1-a>", "changed db/a 2-a>1-a", "added db/b >1-a",
-                "removed db/new 1-n>", "added gone/x >1-a"});
+    CHECK(diff(*vault, "one", "two") == Lines{"added came/x >1-a", "changed db/a 1-a>2-a",
+                                              "removed db/b 1-a>", "added db/new >1-n",
+                                              "removed gone/x 1-a>"});
+    CHECK(diff(*vault, "two", "one") == Lines{"removed came/x 1-a>", "changed db/a 2-a>1-a",
+                                              "added db/b >1-a", "removed db/new 1-n>",
+                                              "added gone/x >1-a"});
     CHECK(diff(*vault, "one", "one").empty());
     CHECK(vault->diff("one", "nobody", {}).error().code == ErrorCode::not_found);
     // A visitor's error ends it.

@@ -1,5 +1,5 @@
-// A small vault that an earlier build wrote must be readable for ever, and this build must write the
-// same bytes. After a change of format on purpose: test_vault "write the golden vault".
+// A small vault that an earlier build wrote must be readable for ever, and this build must write
+// the same bytes. After a change of format on purpose: test_vault "write the golden vault".
 #include "support.hpp"
 
 #include <filesystem>

@@ -36,11 +36,11 @@ TEST_CASE("random segments merge as a map would") {
             const std::size_t count = 1 + below(keys);
             for (std::size_t i = 0; i < count; ++i) {
                 // Some ids are beginnings of others.
-                const std::string id = std::string(below(4), 'k') + std::to_string(below(keys)) + "x";
-                own_records[id] = below(4) == 0
-                                      ? tombstone(id)
-                                      : document(id, std::string(below(200), 'a'),
-                                                 fmt::format("{}-{}", s + 1, random()));
+                const std::string id =
+                    std::string(below(4), 'k') + std::to_string(below(keys)) + "x";
+                own_records[id] = below(4) == 0 ? tombstone(id)
+                                                : document(id, std::string(below(200), 'a'),
+                                                           fmt::format("{}-{}", s + 1, random()));
             }
             Records records;
             for (const auto& [id, record] : own_records) {

@@ -148,8 +148,8 @@ TEST_CASE("what may not be appended") {
         CHECK(writer->append(record).error().code == ErrorCode::too_large);
     }
     SECTION("attachments that are none") {
-        for (const char* text : {"[]", "{\"a\":1}", "{\"a\":{\"sha256\":\"short\"}}",
-                                 "{\"a\":{\"sha256\":7}}", "{"}) {
+        for (const char* text :
+             {"[]", "{\"a\":1}", "{\"a\":{\"sha256\":\"short\"}}", "{\"a\":{\"sha256\":7}}", "{"}) {
             const auto other = must(SegmentWriter::create(*store));
             OwnedRecord record = document("c", "");
             record.attachments = text;
@@ -279,9 +279,15 @@ TEST_CASE("a segment is what its reference says") {
     const auto reference = must(write_segment(*store, numbered(10)));
     const auto other = must(write_segment(*store, numbered(11)));
     auto wrong = reference;
-    SECTION("counts") { wrong.records = 11; }
-    SECTION("tombstones") { wrong.tombstones = 1; }
-    SECTION("raw bytes") { ++wrong.raw_bytes; }
+    SECTION("counts") {
+        wrong.records = 11;
+    }
+    SECTION("tombstones") {
+        wrong.tombstones = 1;
+    }
+    SECTION("raw bytes") {
+        ++wrong.raw_bytes;
+    }
     SECTION("another segment under its name") {
         const std::string bytes = must(blobs::read_all(*store, other.name, 1 << 20));
         must(store->remove(reference.name));

@@ -33,9 +33,8 @@ struct OwnedRecord {
     Record view() const { return {id, revision, tombstone, body, attachments, extra}; }
 };
 inline OwnedRecord own(const Record& record) {
-    return {std::string(record.id),          std::string(record.revision),
-            record.tombstone,                std::string(record.body),
-            std::string(record.attachments), std::string(record.extra)};
+    return {std::string(record.id),   std::string(record.revision),    record.tombstone,
+            std::string(record.body), std::string(record.attachments), std::string(record.extra)};
 }
 using Records = std::vector<OwnedRecord>;
 
@@ -120,11 +119,13 @@ inline std::string findings_text(const Verification& verification) {
 inline std::string put_attachment(Vault& vault, const std::string& bytes) {
     std::size_t at = 0;
     return must(vault.put_attachment([&](std::span<char> buffer) -> Result<std::size_t> {
-               const std::size_t count = std::min<std::size_t>({buffer.size(), bytes.size() - at, 7});
+               const std::size_t count =
+                   std::min<std::size_t>({buffer.size(), bytes.size() - at, 7});
                bytes.copy(buffer.data(), count, at);
                at += count;
                return count;
-           })).sha256;
+           }))
+        .sha256;
 }
 
 inline OwnedRecord with_attachment(OwnedRecord record, const std::string& sha256_hex) {

@@ -85,9 +85,9 @@ TEST_CASE("commits that are refused") {
               ErrorCode::not_found);
     }
     SECTION("an attachment that is not there") {
-        const auto b = must(write_segment(
-            vault->store(),
-            {with_attachment(document("x", "1"), to_hex(as_bytes(sha256("gone"))))}));
+        const auto b = must(
+            write_segment(vault->store(),
+                          {with_attachment(document("x", "1"), to_hex(as_bytes(sha256("gone"))))}));
         CHECK(vault->commit(backup("two", {entry("db", {a, b})})).error().code ==
               ErrorCode::not_found);
     }
@@ -206,8 +206,8 @@ TEST_CASE("removing a backup takes what only it needed") {
     const std::string first = put_attachment(*vault, "in the first");
     auto& store = vault->store();
     const auto shared = must(write_segment(store, {with_attachment(document("a", "1"), both)}));
-    const auto only = must(write_segment(
-        store, {with_attachment(document("b", "1"), both), with_attachment(document("c", "1"), first)}));
+    const auto only = must(write_segment(store, {with_attachment(document("b", "1"), both),
+                                                 with_attachment(document("c", "1"), first)}));
     must(vault->commit(backup("one", {entry("db", {shared, only})})));
     must(vault->commit(backup("two", {entry("db", {shared})})));
     must(vault->append_attachment("one", "log", "text"));

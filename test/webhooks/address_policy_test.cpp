@@ -9,9 +9,8 @@ using namespace davenport::webhooks::test;
 namespace {
 
 AddressPolicy::Resolver resolving_to(std::vector<std::string> addresses) {
-    return [addresses = std::move(addresses)](const std::string&) -> Result<std::vector<std::string>> {
-        return addresses;
-    };
+    return [addresses = std::move(addresses)](
+               const std::string&) -> Result<std::vector<std::string>> { return addresses; };
 }
 
 }  // namespace
@@ -19,16 +18,16 @@ AddressPolicy::Resolver resolving_to(std::vector<std::string> addresses) {
 TEST_CASE("refused ranges, at both of their ends") {
     for (const auto* address :
          {"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255",
-          "100.100.100.200", "127.0.0.0", "127.0.0.1", "127.255.255.255", "168.63.129.16", "169.254.0.0", "169.254.169.254",
-          "169.254.255.255", "172.16.0.0", "172.31.255.255", "192.0.0.0", "192.0.0.255", "192.0.2.1",
-          "192.88.99.1", "192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255",
-          "198.51.100.7", "203.0.113.7", "224.0.0.1", "239.255.255.255", "240.0.0.0",
-          "255.255.255.255",
-          "::", "::1", "::2", "::127.0.0.1", "::8.8.8.8", "::ffff:0:8.8.8.8", "::ffff:127.0.0.1",
-          "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe",
-          "64:ff9b::10.1.2.3", "64:ff9b:1::8.8.8.8", "64:ff9b:1:ffff::1", "100::1", "2001::1",
-          "2001:0:ffff::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff:ffff::1",
-          "2001:db8::1", "2001:db8:ffff::1", "2002:7f00:1::", "2002:808:808::1", "2002::", "3fff::1",
+          "100.100.100.200", "127.0.0.0", "127.0.0.1", "127.255.255.255", "168.63.129.16",
+          "169.254.0.0", "169.254.169.254", "169.254.255.255", "172.16.0.0", "172.31.255.255",
+          "192.0.0.0", "192.0.0.255", "192.0.2.1", "192.88.99.1", "192.168.0.0", "192.168.255.255",
+          "198.18.0.0", "198.19.255.255", "198.51.100.7", "203.0.113.7", "224.0.0.1",
+          "239.255.255.255", "240.0.0.0", "255.255.255.255", "::", "::1", "::2", "::127.0.0.1",
+          "::8.8.8.8", "::ffff:0:8.8.8.8", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+          "::ffff:a9fe:a9fe", "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b::10.1.2.3",
+          "64:ff9b:1::8.8.8.8", "64:ff9b:1:ffff::1", "100::1", "2001::1", "2001:0:ffff::1",
+          "2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff:ffff::1", "2001:db8::1",
+          "2001:db8:ffff::1", "2002:7f00:1::", "2002:808:808::1", "2002::", "3fff::1",
           "3fff:fff::1", "fc00::1", "fd00:ec2::254", "fdff::1", "fe80::1", "febf::1", "fec0::1",
           "ff02::1", "5f00::1", "4000::1", "1fff::1",
           // no numeric address at all
@@ -37,14 +36,22 @@ TEST_CASE("refused ranges, at both of their ends") {
         CAPTURE(address);
         CHECK(AddressPolicy::is_refused_range(address));
     }
-    for (const auto* address :
-         {"1.0.0.0", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
-          "126.255.255.255", "128.0.0.0", "168.63.129.15", "169.253.255.255", "169.255.0.0", "172.15.255.255",
-          "172.32.0.0", "191.255.255.255", "192.0.1.0", "192.0.3.0", "192.167.255.255",
-          "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-          "2000::1", "2001:200::1", "2001:db7:ffff::1", "2001:db9::1", "2001:4860:4860::8888",
-          "2003::1", "2606:4700::1111", "3ffe::1", "3fff:1000::1", "::ffff:8.8.8.8",
-          "64:ff9b::8.8.8.8"}) {
+    for (const auto* address : {"1.0.0.0",         "8.8.8.8",
+                                "9.255.255.255",   "11.0.0.0",
+                                "100.63.255.255",  "100.128.0.0",
+                                "126.255.255.255", "128.0.0.0",
+                                "168.63.129.15",   "169.253.255.255",
+                                "169.255.0.0",     "172.15.255.255",
+                                "172.32.0.0",      "191.255.255.255",
+                                "192.0.1.0",       "192.0.3.0",
+                                "192.167.255.255", "192.169.0.0",
+                                "198.17.255.255",  "198.20.0.0",
+                                "223.255.255.255", "2000::1",
+                                "2001:200::1",     "2001:db7:ffff::1",
+                                "2001:db9::1",     "2001:4860:4860::8888",
+                                "2003::1",         "2606:4700::1111",
+                                "3ffe::1",         "3fff:1000::1",
+                                "::ffff:8.8.8.8",  "64:ff9b::8.8.8.8"}) {
         CAPTURE(address);
         CHECK_FALSE(AddressPolicy::is_refused_range(address));
     }
@@ -58,21 +65,37 @@ TEST_CASE("spellings of refused addresses in URLs") {
         UNSCOPED_INFO("asked the resolver for " << host);
         return std::vector<std::string>{"127.0.0.1"};
     });
-    for (const auto* url :
-         {"http://127.0.0.1", "http://127.0.0.1/x", "HTTP://127.0.0.1:80/", "https://127.0.0.1:443/",
-          "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://127.1/",
-          "http://127.0.1/", "http://0177.0.0.1/", "http://017700000001/", "http://127.0.0.1./",
-          "http://0/", "http://0.0.0.0/", "http://[::1]/", "http://[0:0:0:0:0:0:0:1]:80/",
-          "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[64:ff9b::7f00:1]/",
-          "http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/",
-          "http://%31%32%37.0.0.1/", "http://[fe80::1]/", "http://[::]/", "http://10.0.0.8:8080/"}) {
+    for (const auto* url : {"http://127.0.0.1",
+                            "http://127.0.0.1/x",
+                            "HTTP://127.0.0.1:80/",
+                            "https://127.0.0.1:443/",
+                            "http://2130706433/",
+                            "http://0x7f000001/",
+                            "http://0x7f.1/",
+                            "http://127.1/",
+                            "http://127.0.1/",
+                            "http://0177.0.0.1/",
+                            "http://017700000001/",
+                            "http://127.0.0.1./",
+                            "http://0/",
+                            "http://0.0.0.0/",
+                            "http://[::1]/",
+                            "http://[0:0:0:0:0:0:0:1]:80/",
+                            "http://[::ffff:127.0.0.1]/",
+                            "http://[::ffff:7f00:1]/",
+                            "http://[64:ff9b::7f00:1]/",
+                            "http://169.254.169.254/latest/meta-data/",
+                            "http://[fd00:ec2::254]/",
+                            "http://%31%32%37.0.0.1/",
+                            "http://[fe80::1]/",
+                            "http://[::]/",
+                            "http://10.0.0.8:8080/"}) {
         CAPTURE(url);
         CHECK(code_of(policy.resolve(url)) == ErrorCode::forbidden);
     }
     CHECK_FALSE(asked);
     for (const auto* url : {"http://localhost/", "http://LOCALHOST./", "http://anything.test/",
-                            "http://xn--bcher-kva.test/", "http://b\xc3\xbc" "cher.test/",
-                            "http://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/"}) {
+                            "http://xn--bcher-kva.test/"}) {
         CAPTURE(url);
         CHECK(code_of(policy.resolve(url)) == ErrorCode::forbidden);
     }
@@ -83,21 +106,47 @@ TEST_CASE("what is no URL to post to") {
     policy.set_resolver(resolving_to({"127.0.0.1"}));
     REQUIRE(policy.resolve("http://a.test/"));
     for (const std::string& url :
-         {std::string(""), std::string("x"), std::string("a.test"), std::string("a.test/hook"),
-          std::string("//a.test/"), std::string("http:"), std::string("http://"),
-          std::string("http:///path"), std::string("http://:80/"), std::string("http://./"),
-          std::string("ftp://a.test/"), std::string("file:///etc/passwd"),
-          std::string("gopher://a.test/"), std::string("javascript:alert(1)"),
-          std::string("http://user@a.test/"), std::string("http://user:pw@a.test/"),
-          std::string("http://:pw@a.test/"), std::string("http://a.test:0/"),
-          std::string("http://a.test:65536/"), std::string("http://a.test:-1/"),
-          std::string("http://a.test:http/"), std::string("http://a.test:80:90/"),
-          std::string("http://a test/"), std::string("http://a.test/a b"),
-          std::string(" http://a.test/"), std::string("http://a.test/ "),
-          std::string("http://a.test/\r\nX: y"), std::string("http://a.test/\t"),
-          std::string("http://a.test/\0", 15), std::string("http://a.test\x7f/"),
-          std::string("http://a.test/\xff"), std::string("http://[::1"), std::string("http://[x]/"),
-          std::string("http://[fe80::1%25eth0]/"), std::string("http://a.test\\@b.test/"),
+         {std::string(""),
+          std::string("x"),
+          std::string("a.test"),
+          std::string("a.test/hook"),
+          std::string("//a.test/"),
+          std::string("http:"),
+          std::string("http://"),
+          std::string("http:///path"),
+          std::string("http:/a.test/"),
+          std::string("http:a.test"),
+          std::string("http://b\xc3\xbc"
+                      "cher.test/"),
+          std::string("http://b%C3%BCcher.test/"),
+          std::string("http://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/"),
+          std::string("http://:80/"),
+          std::string("http://./"),
+          std::string("ftp://a.test/"),
+          std::string("file:///etc/passwd"),
+          std::string("gopher://a.test/"),
+          std::string("javascript:alert(1)"),
+          std::string("http://user@a.test/"),
+          std::string("http://user:pw@a.test/"),
+          std::string("http://:pw@a.test/"),
+          std::string("http://a.test:0/"),
+          std::string("http://a.test:65536/"),
+          std::string("http://a.test:-1/"),
+          std::string("http://a.test:http/"),
+          std::string("http://a.test:80:90/"),
+          std::string("http://a test/"),
+          std::string("http://a.test/a b"),
+          std::string(" http://a.test/"),
+          std::string("http://a.test/ "),
+          std::string("http://a.test/\r\nX: y"),
+          std::string("http://a.test/\t"),
+          std::string("http://a.test/\0", 15),
+          std::string("http://a.test\x7f/"),
+          std::string("http://a.test/\xff"),
+          std::string("http://[::1"),
+          std::string("http://[x]/"),
+          std::string("http://[fe80::1%25eth0]/"),
+          std::string("http://a.test\\@b.test/"),
           "http://a.test/" + std::string(5000, 'x')}) {
         CAPTURE(url);
         const auto refused = policy.resolve(url);
@@ -106,7 +155,7 @@ TEST_CASE("what is no URL to post to") {
     }
     // Messages repeat nothing that may be secret.
     for (const auto* url : {"http://user:hunter2@a.test/", "http://a.test:0/hunter2",
-                                  "ftp://a.test/?hunter2", "http://a.test/hunter2 "}) {
+                            "ftp://a.test/?hunter2", "http://a.test/hunter2 "}) {
         const auto refused = policy.resolve(url);
         REQUIRE_FALSE(refused);
         CHECK(refused.error().message.find("hunter2") == std::string::npos);
@@ -116,7 +165,8 @@ TEST_CASE("what is no URL to post to") {
 TEST_CASE("public targets") {
     auto policy = policy_allowing({});
     policy.set_resolver([](const std::string& host) -> Result<std::vector<std::string>> {
-        if (host == "two.test") return std::vector<std::string>{"8.8.8.8", "2606:4700::1", "8.8.8.8"};
+        if (host == "two.test")
+            return std::vector<std::string>{"8.8.8.8", "2606:4700::1", "8.8.8.8"};
         if (host == "mixed.test") return std::vector<std::string>{"8.8.8.8", "10.0.0.1"};
         if (host == "empty.test") return std::vector<std::string>{};
         if (host == "odd.test") return std::vector<std::string>{"not numeric"};
@@ -186,11 +236,39 @@ TEST_CASE("what is allowed all the same") {
         CHECK(target.has_value() == row.allowed);
         if (!row.allowed) CHECK(code_of(target) == ErrorCode::forbidden);
     }
-    for (const std::string entry :
-         {"", " ", ":", ":80", "a:0", "a:65536", "a:x", "a:", "[::1", "::1]", "[::1]x", "[::1]:",
-          "[a]:80", "[127.0.0.1]:80", "10.0.0.1/16", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
-          "::/129", "fd00::1/8", "10.1", "0x7f.1", "300.1.1.1", "a/8", "a b", "a..b", ".a", "a.",
-          "*", "*.a", "http://a", "a@b", "1::2::3"}) {
+    for (const std::string entry : {"",
+                                    " ",
+                                    ":",
+                                    ":80",
+                                    "a:0",
+                                    "a:65536",
+                                    "a:x",
+                                    "a:",
+                                    "[::1",
+                                    "::1]",
+                                    "[::1]x",
+                                    "[::1]:",
+                                    "[a]:80",
+                                    "[127.0.0.1]:80",
+                                    "10.0.0.1/16",
+                                    "10.0.0.0/33",
+                                    "10.0.0.0/",
+                                    "10.0.0.0/-1",
+                                    "::/129",
+                                    "fd00::1/8",
+                                    "10.1",
+                                    "0x7f.1",
+                                    "300.1.1.1",
+                                    "a/8",
+                                    "a b",
+                                    "a..b",
+                                    ".a",
+                                    "a.",
+                                    "*",
+                                    "*.a",
+                                    "http://a",
+                                    "a@b",
+                                    "1::2::3"}) {
         CAPTURE(entry);
         const auto refused = AddressPolicy::create({"127.0.0.1", entry});
         REQUIRE_FALSE(refused);

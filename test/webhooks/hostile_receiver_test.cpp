@@ -47,7 +47,8 @@ TEST_CASE("a receiver that drips its head byte by byte, for ever") {
 }
 
 TEST_CASE("a receiver that cuts the connection") {
-    const std::string text = GENERATE("", "HTT", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n");
+    const std::string text =
+        GENERATE("", "HTT", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n");
     CAPTURE(text);
     const auto delivery = first_attempt(answers({text}), DeliveryOptions{});
     CHECK(delivery.state == State::waiting);
@@ -56,8 +57,9 @@ TEST_CASE("a receiver that cuts the connection") {
 }
 
 TEST_CASE("a receiver that says something that is not HTTP") {
-    const std::string text = GENERATE("hello\r\n\r\n", "220 mail.test ESMTP\r\n", "HTTP/9.9 200 OK\r\n\r\n",
-                                      "HTTP/1.1 999999 X\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n");
+    const std::string text =
+        GENERATE("hello\r\n\r\n", "220 mail.test ESMTP\r\n", "HTTP/9.9 200 OK\r\n\r\n",
+                 "HTTP/1.1 999999 X\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n");
     CAPTURE(text);
     const auto delivery = first_attempt(answers({text}), DeliveryOptions{});
     CHECK(delivery.state == State::waiting);
@@ -98,7 +100,8 @@ TEST_CASE("a head that never ends") {
     const auto delivery = first_attempt(
         [](Receiver& receiver, int socket, std::size_t) {
             Receiver::send(socket, "HTTP/1.1 200 OK\r\n");
-            while (!receiver.closing() && Receiver::send(socket, "X-Y: " + std::string(500, 'x') + "\r\n")) {
+            while (!receiver.closing() &&
+                   Receiver::send(socket, "X-Y: " + std::string(500, 'x') + "\r\n")) {
             }
         },
         DeliveryOptions{});

@@ -87,7 +87,9 @@ TEST_CASE("stop cuts an attempt; it is made again after the next start, and not 
     queue->stop();
     CHECK(queue->get("d")->state == State::waiting);
     CHECK(queue->get("d")->attempts.empty());
-    SECTION("the same queue") { REQUIRE(queue->start()); }
+    SECTION("the same queue") {
+        REQUIRE(queue->start());
+    }
     SECTION("another one") {
         queue.reset();
         control.reopen();
@@ -120,8 +122,8 @@ TEST_CASE("an attempt that a crash cut is made again when its lease is over") {
     write.revision = document->revision;
     write.body = text;
     write.type = "delivery";
-    REQUIRE(control->write({&write, 1}, documents::WriteMode::interactive,
-                           documents::Atomicity::each));
+    REQUIRE(
+        control->write({&write, 1}, documents::WriteMode::interactive, documents::Atomicity::each));
     REQUIRE(queue->start());
     REQUIRE(queue->replay("d"));  // is under way, as far as anybody knows
     const auto delivery = when_ended(*queue, "d");
@@ -186,9 +188,15 @@ TEST_CASE("deliveries that ended long ago are removed, others not") {
 TEST_CASE("options that can't work are refused") {
     ControlDatabase control(Engine::memory);
     DeliveryOptions options;
-    SECTION("nobody sends") { options.concurrent = 0; }
-    SECTION("no time") { options.timeout = milliseconds(0); }
-    SECTION("a lease that ends before the time-out") { options.lease = options.timeout; }
+    SECTION("nobody sends") {
+        options.concurrent = 0;
+    }
+    SECTION("no time") {
+        options.timeout = milliseconds(0);
+    }
+    SECTION("a lease that ends before the time-out") {
+        options.lease = options.timeout;
+    }
     CHECK(code_of(DeliveryQueue::open(*control, system_clock(), policy_allowing({}), options)) ==
           ErrorCode::invalid_argument);
 }

@@ -58,8 +58,7 @@ std::optional<Received> read_request(int socket, const std::atomic<bool>& closin
 Receiver::Receiver(Answer answer) : Receiver(std::move(answer), std::nullopt) {}
 Receiver::Receiver(Raw raw, Answer answer) : Receiver(std::move(answer), std::optional<Raw>(raw)) {}
 
-Receiver::Receiver(Answer answer, std::optional<Raw> raw)
-    : answer_(std::move(answer)), raw_(raw) {
+Receiver::Receiver(Answer answer, std::optional<Raw> raw) : answer_(std::move(answer)), raw_(raw) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -92,7 +91,8 @@ std::vector<Received> Receiver::received() const {
 bool Receiver::send(int socket, const std::string& bytes) {
     std::size_t sent = 0;
     while (sent < bytes.size()) {
-        const ssize_t count = ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+        const ssize_t count =
+            ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
         if (count <= 0) return false;
         sent += static_cast<std::size_t>(count);
     }

@@ -17,7 +17,10 @@ namespace {
 // Speaks TLS with a certificate that nobody vouches for.
 class SelfSigned {
   public:
-    SelfSigned() : key_(EVP_RSA_gen(2048)), certificate_(X509_new()), context_(SSL_CTX_new(TLS_server_method())) {
+    SelfSigned()
+        : key_(EVP_RSA_gen(2048)),
+          certificate_(X509_new()),
+          context_(SSL_CTX_new(TLS_server_method())) {
         X509_set_version(certificate_, 2);
         ASN1_INTEGER_set(X509_get_serialNumber(certificate_), 1);
         X509_gmtime_adj(X509_getm_notBefore(certificate_), -60);
@@ -65,7 +68,8 @@ TEST_CASE("a certificate that nobody vouches for: nothing is sent") {
     });
     const auto queue = make_queue(*control);
     REQUIRE(queue->start());
-    REQUIRE(queue->enqueue("d", "https://127.0.0.1:" + std::to_string(receiver.port()) + "/", "{}"));
+    REQUIRE(
+        queue->enqueue("d", "https://127.0.0.1:" + std::to_string(receiver.port()) + "/", "{}"));
     const auto delivery = after_attempts(*queue, "d", 2);
     CHECK(delivery.state == State::waiting);
     CHECK(delivery.attempts.at(0).http_status == 0);

@@ -12,7 +12,8 @@ using namespace davenport::webhooks::test;
 
 namespace {
 
-std::unique_ptr<Transactions> open(std::shared_ptr<documents::Database> control, const Clock& clock) {
+std::unique_ptr<Transactions> open(std::shared_ptr<documents::Database> control,
+                                   const Clock& clock) {
     auto transactions = Transactions::open(std::move(control), clock);
     REQUIRE(transactions);
     return std::move(*transactions);
@@ -78,7 +79,8 @@ TEST_CASE("a transaction from its start to its end") {
     CHECK(again->message == "one failed");
     CHECK(again->completed_ms == finished->completed_ms);
     CHECK(code_of(transactions->finish("tx1", Status::success, "", {})) == ErrorCode::conflict);
-    CHECK(code_of(transactions->finish("tx1", Status::pending, "", {})) == ErrorCode::invalid_argument);
+    CHECK(code_of(transactions->finish("tx1", Status::pending, "", {})) ==
+          ErrorCode::invalid_argument);
     CHECK(code_of(transactions->finish("tx2", Status::success, "", {})) == ErrorCode::not_found);
     progress.documents_done = 11;
     REQUIRE(transactions->report(progress));
@@ -90,11 +92,12 @@ TEST_CASE("what readers see") {
     made.on_step = 1;
     made.documents_done = 5;
     const json::object pending = to_json(made);
-    CHECK(to_text(pending) ==
-          R"({"tx_id":"tx1","description":"restore \"x\"","status":"pending","by":"key1","uuid":"u-1",)"
-          R"("on_step":1,"total_steps":4,"sub_type":"backup_restore","ts_started":1000,)"
-          R"("ts_completed":null,"athena_messages":[],"message":"",)"
-          R"("progress":{"docs_done":5,"docs_total":0,"bytes":0}})");
+    CHECK(
+        to_text(pending) ==
+        R"({"tx_id":"tx1","description":"restore \"x\"","status":"pending","by":"key1","uuid":"u-1",)"
+        R"("on_step":1,"total_steps":4,"sub_type":"backup_restore","ts_started":1000,)"
+        R"("ts_completed":null,"athena_messages":[],"message":"",)"
+        R"("progress":{"docs_done":5,"docs_total":0,"bytes":0}})");
     made.status = Status::success;
     made.completed_ms = 2000;
     CHECK(to_json(made).at("ts_completed").as_int64() == 2000);

@@ -37,7 +37,8 @@ inline DeliveryOptions eager() {
 inline std::unique_ptr<DeliveryQueue> make_queue(std::shared_ptr<documents::Database> control,
                                                  DeliveryOptions options = eager(),
                                                  std::vector<std::string> allow = {"127.0.0.1"}) {
-    auto queue = DeliveryQueue::open(std::move(control), system_clock(), policy_allowing(allow), options);
+    auto queue =
+        DeliveryQueue::open(std::move(control), system_clock(), policy_allowing(allow), options);
     REQUIRE(queue);
     return std::move(*queue);
 }

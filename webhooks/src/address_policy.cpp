@@ -30,12 +30,14 @@ template <class Number>
 std::optional<Number> number(std::string_view text) {
     Number value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    if (text.empty() || error != std::errc() || end != text.data() + text.size())
+        return std::nullopt;
     return value;
 }
 
 bool is_host_name(std::string_view name) {
-    if (name.empty() || name.size() > 253 || name.front() == '.' || name.back() == '.') return false;
+    if (name.empty() || name.size() > 253 || name.front() == '.' || name.back() == '.')
+        return false;
     const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     });
@@ -125,18 +127,21 @@ Result<AddressPolicy> AddressPolicy::create(const std::vector<std::string>& allo
     policy.resolver_ = look_up;
     for (const std::string& text : allow) {
         const auto malformed = [&text](std::string_view why) {
-            return fail(ErrorCode::invalid_argument, "the allowed webhook target \"{}\" {}", text, why);
+            return fail(ErrorCode::invalid_argument, "the allowed webhook target \"{}\" {}", text,
+                        why);
         };
         const auto entry = split_entry(text);
         if (!entry)
-            return malformed("is neither a host name, an address nor a range, each with an optional "
-                             ":port");
+            return malformed(
+                "is neither a host name, an address nor a range, each with an optional "
+                ":port");
         Rule rule;
         rule.port = entry->port;
         if (const auto address = parse_address(entry->host)) {
             const unsigned offset = entry->host.find(':') == std::string::npos ? 96 : 0;
             rule.prefix_bits = entry->bits ? *entry->bits + offset : 128;
-            if (entry->bits && *entry->bits > 128 - offset) return malformed("has too long a prefix");
+            if (entry->bits && *entry->bits > 128 - offset)
+                return malformed("has too long a prefix");
             // Bits behind the prefix are a slip of the pen: what was meant is unclear.
             AddressBytes network = *address;
             for (unsigned bit = rule.prefix_bits; bit < 128; ++bit)

@@ -14,22 +14,22 @@ struct Range {
 
 // IANA's special-purpose registry of IPv4, multicast, and what clouds keep for themselves.
 constexpr Range refused_v4[] = {
-    {"0.0.0.0", 8},        // this network
-    {"10.0.0.0", 8},       // private
-    {"100.64.0.0", 10},    // shared (carrier NAT); holds a cloud's metadata service
-    {"127.0.0.0", 8},      // loopback
-    {"168.63.129.16", 32}, // a cloud's host service, though the address looks public
-    {"169.254.0.0", 16},   // link-local; metadata services
-    {"172.16.0.0", 12},    // private
-    {"192.0.0.0", 24},     // protocol assignments; metadata
-    {"192.0.2.0", 24},     // documentation
-    {"192.88.99.0", 24},   // 6to4 relays
-    {"192.168.0.0", 16},   // private
-    {"198.18.0.0", 15},    // benchmarking
-    {"198.51.100.0", 24},  // documentation
-    {"203.0.113.0", 24},   // documentation
-    {"224.0.0.0", 4},      // multicast
-    {"240.0.0.0", 4},      // reserved, broadcast
+    {"0.0.0.0", 8},         // this network
+    {"10.0.0.0", 8},        // private
+    {"100.64.0.0", 10},     // shared (carrier NAT); holds a cloud's metadata service
+    {"127.0.0.0", 8},       // loopback
+    {"168.63.129.16", 32},  // a cloud's host service, though the address looks public
+    {"169.254.0.0", 16},    // link-local; metadata services
+    {"172.16.0.0", 12},     // private
+    {"192.0.0.0", 24},      // protocol assignments; metadata
+    {"192.0.2.0", 24},      // documentation
+    {"192.88.99.0", 24},    // 6to4 relays
+    {"192.168.0.0", 16},    // private
+    {"198.18.0.0", 15},     // benchmarking
+    {"198.51.100.0", 24},   // documentation
+    {"203.0.113.0", 24},    // documentation
+    {"224.0.0.0", 4},       // multicast
+    {"240.0.0.0", 4},       // reserved, broadcast
 };
 
 // Of IPv6 only global unicast (2000::/3) is let through at all, without these.
@@ -67,7 +67,8 @@ std::optional<AddressBytes> parse_address(std::string_view numeric) {
 }
 
 bool is_v4(const AddressBytes& address) {
-    return std::all_of(address.begin(), address.begin() + 10, [](auto byte) { return byte == 0; }) &&
+    return std::all_of(address.begin(), address.begin() + 10,
+                       [](auto byte) { return byte == 0; }) &&
            address[10] == 0xff && address[11] == 0xff;
 }
 

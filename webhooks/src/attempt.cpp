@@ -64,10 +64,11 @@ Attempter::Sent Attempter::send(DeliveryDocument& document) {
     Post post;
     post.target = std::move(*target);
     post.url = delivery.url;
-    post.headers = {{"Content-Type", "application/json"},
-                    {"webhook-id", delivery.id},
-                    {"webhook-timestamp", std::to_string(seconds)},
-                    {"webhook-signature", sign(signing_key, delivery.id, seconds, delivery.payload)}};
+    post.headers = {
+        {"Content-Type", "application/json"},
+        {"webhook-id", delivery.id},
+        {"webhook-timestamp", std::to_string(seconds)},
+        {"webhook-signature", sign(signing_key, delivery.id, seconds, delivery.payload)}};
     post.payload = delivery.payload;
     post.timeout = options.timeout;
     post.max_answer_bytes = options.max_answer_bytes;
@@ -106,7 +107,8 @@ std::int64_t Attempter::back_off_ms(std::uint32_t tries) const {
     for (std::uint32_t i = 1; i < tries && wait < longest; ++i) wait = std::min(wait * 2, longest);
     std::uint32_t random = 0;
     std::memcpy(&random, random_bytes(sizeof random).data(), sizeof random);
-    return wait / 2 + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(wait - wait / 2 + 1));
+    return wait / 2 +
+           static_cast<std::int64_t>(random % static_cast<std::uint64_t>(wait - wait / 2 + 1));
 }
 
 bool Attempter::write(DeliveryDocument document) {

@@ -14,9 +14,12 @@ using State = Delivery::State;
 
 std::string_view to_text(State state) {
     switch (state) {
-        case State::waiting: return "waiting";
-        case State::delivered: return "delivered";
-        case State::given_up: return "given_up";
+        case State::waiting:
+            return "waiting";
+        case State::delivered:
+            return "delivered";
+        case State::given_up:
+            return "given_up";
     }
     return "given_up";
 }
@@ -35,7 +38,8 @@ json::object to_body(const DeliveryDocument& document) {
     const Delivery& delivery = document.delivery;
     json::array attempts;
     const std::size_t count = delivery.attempts.size();
-    for (std::size_t i = count > max_attempts_kept ? count - max_attempts_kept : 0; i < count; ++i) {
+    for (std::size_t i = count > max_attempts_kept ? count - max_attempts_kept : 0; i < count;
+         ++i) {
         const Attempt& attempt = delivery.attempts[i];
         attempts.push_back(json::object{{"at_ms", attempt.at_ms},
                                         {"http_status", attempt.http_status},
@@ -149,7 +153,8 @@ Result<std::vector<DeliveryDocument>> DeliveryStore::earliest_waiting(std::uint6
     return find(query);
 }
 
-Result<std::vector<DeliveryDocument>> DeliveryStore::newest(std::uint64_t limit, std::uint64_t skip) {
+Result<std::vector<DeliveryDocument>> DeliveryStore::newest(std::uint64_t limit,
+                                                            std::uint64_t skip) {
     documents::Query query;
     query.index = by_creation;
     query.equals = {quoted("delivery")};

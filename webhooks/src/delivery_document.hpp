@@ -16,9 +16,9 @@ namespace davenport::webhooks {
 // end of the lease: nobody finds it due before, and after a crash it becomes due again by itself.
 struct DeliveryDocument {
     Delivery delivery;
-    std::string revision;      // not part of the body
-    std::string claim;         // of the attempt under way; empty = none
-    std::uint32_t tries = 0;   // since `since_ms`
+    std::string revision;       // not part of the body
+    std::string claim;          // of the attempt under way; empty = none
+    std::uint32_t tries = 0;    // since `since_ms`
     std::int64_t since_ms = 0;  // when it was queued or replayed
 
     bool under_way(std::int64_t now_ms) const {

@@ -124,7 +124,8 @@ class StoredQueue final : public DeliveryQueue {
         });
         if (id.empty() || id.size() > max_id_bytes || !plain)
             return fail(ErrorCode::invalid_argument,
-                        "a delivery's id has 1 to {} of the characters A-Z a-z 0-9 _ -", max_id_bytes);
+                        "a delivery's id has 1 to {} of the characters A-Z a-z 0-9 _ -",
+                        max_id_bytes);
         if (payload.size() > max_payload_bytes)
             return fail(ErrorCode::too_large, "a webhook's payload may have {} bytes, not {}",
                         max_payload_bytes, payload.size());
@@ -259,9 +260,8 @@ Result<std::unique_ptr<DeliveryQueue>> DeliveryQueue::open(
         DAVENPORT_ASSIGN(signing_secret, shared_secret(*control));
     }
     DAVENPORT_ASSIGN(std::string key, signing_key(signing_secret));
-    auto queue =
-        std::make_unique<StoredQueue>(std::move(control), clock, std::move(policy), options,
-                                      std::move(signing_secret), std::move(key));
+    auto queue = std::make_unique<StoredQueue>(std::move(control), clock, std::move(policy),
+                                               options, std::move(signing_secret), std::move(key));
     DAVENPORT_TRY(queue->prepare());
     return queue;
 }

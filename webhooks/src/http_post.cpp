@@ -185,8 +185,9 @@ Answer HttpPoster::send(const Post& post) {
         long status = 0;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         answer.http_status = static_cast<int>(status);
-        answer.outcome = status >= 300 && status < 400 ? fmt::format("redirect refused ({})", status)
-                                                       : std::to_string(status);
+        answer.outcome = status >= 300 && status < 400
+                             ? fmt::format("redirect refused ({})", status)
+                             : std::to_string(status);
         curl_off_t seconds = 0;
         if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
             answer.retry_after = std::chrono::seconds(std::min<curl_off_t>(seconds, 366 * 86'400));

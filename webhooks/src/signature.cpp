@@ -17,7 +17,8 @@ constexpr std::string_view document = "webhook_signing";
 
 Result<std::string> signing_key(std::string_view secret) {
     if (!secret.starts_with(prefix))
-        return fail(ErrorCode::invalid_argument, "a webhook signing secret begins with \"{}\"", prefix);
+        return fail(ErrorCode::invalid_argument, "a webhook signing secret begins with \"{}\"",
+                    prefix);
     auto key = from_base64(secret.substr(prefix.size()));
     if (!key || key->size() < 24 || key->size() > 64)
         return fail(ErrorCode::invalid_argument,

@@ -19,8 +19,8 @@ std::uint64_t count_of(const json::object& body, std::string_view key) {
 }
 
 std::uint32_t step_of(const json::object& body, std::string_view key) {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        count_of(body, key), std::numeric_limits<std::uint32_t>::max()));
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(count_of(body, key), std::numeric_limits<std::uint32_t>::max()));
 }
 
 json::array array_of(const std::vector<std::string>& texts) {
@@ -33,9 +33,12 @@ json::array array_of(const std::vector<std::string>& texts) {
 
 std::string_view to_text(Status status) {
     switch (status) {
-        case Status::pending: return "pending";
-        case Status::success: return "success";
-        case Status::error: return "error";
+        case Status::pending:
+            return "pending";
+        case Status::success:
+            return "success";
+        case Status::error:
+            return "error";
     }
     return "error";
 }
@@ -90,7 +93,8 @@ Result<Transaction> transaction_of(const json::object& body) {
     transaction.tx_id = text_or(body, "tx_id");
     const auto status = status_of(text_or(body, "status"));
     if (!status || transaction.tx_id.empty())
-        return fail(ErrorCode::corrupt, "the document of the transaction \"{}\" can't be understood",
+        return fail(ErrorCode::corrupt,
+                    "the document of the transaction \"{}\" can't be understood",
                     transaction.tx_id);
     transaction.status = *status;
     transaction.description = text_or(body, "description");

@@ -75,8 +75,8 @@ class StoredTransactions final : public Transactions {
             body = to_body(transaction);
             return Edit::write;
         };
-        const auto updated = documents::update_record(
-            *control_, transaction_document_id(progress.tx_id), change);
+        const auto updated =
+            documents::update_record(*control_, transaction_document_id(progress.tx_id), change);
         if (!updated) return fail(named(updated.error(), progress.tx_id));
         return {};
     }
@@ -130,8 +130,8 @@ class StoredTransactions final : public Transactions {
 
 }  // namespace
 
-Result<std::unique_ptr<Transactions>> Transactions::open(std::shared_ptr<documents::Database> control,
-                                                         const Clock& clock) {
+Result<std::unique_ptr<Transactions>> Transactions::open(
+    std::shared_ptr<documents::Database> control, const Clock& clock) {
     if (!control) return fail(ErrorCode::invalid_argument, "transactions need a control database");
     auto transactions = std::make_unique<StoredTransactions>(std::move(control), clock);
     DAVENPORT_TRY(transactions->prepare());

@@ -56,6 +56,13 @@ Result<Url> parse_url(const std::string& text) {
         return fail(ErrorCode::invalid_argument,
                     "a URL can't hold spaces, control bytes or bytes that are not UTF-8");
 
+    // libcurl also takes one slash or three; who writes that may mean something else.
+    const std::string start = lower(text.substr(0, 9));
+    const std::size_t slashes = start.find("://");
+    if ((slashes != 4 && slashes != 5) || text.size() == slashes + 3 || text[slashes + 3] == '/')
+        return fail(ErrorCode::invalid_argument,
+                    "a URL begins with http:// or https:// and a host here");
+
     const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
     if (!url) return fail(ErrorCode::unavailable, "no memory for a URL");
     const CURLUcode code =
@@ -74,7 +81,12 @@ Result<Url> parse_url(const std::string& text) {
     if (has(url.get(), CURLUPART_ZONEID))
         return fail(ErrorCode::invalid_argument, "a URL can't name a network interface");
 
-    DAVENPORT_ASSIGN(parsed.host, part(url.get(), CURLUPART_HOST, CURLU_PUNYCODE));
+    DAVENPORT_ASSIGN(parsed.host, part(url.get(), CURLUPART_HOST, 0));
+    // What libcurl makes of other letters depends on the process's locale.
+    if (std::any_of(parsed.host.begin(), parsed.host.end(),
+                    [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+        return fail(ErrorCode::invalid_argument,
+                    "a URL's host name must be in its ASCII form (xn--…)");
     parsed.host = lower(std::move(parsed.host));
     if (parsed.host.size() >= 2 && parsed.host.front() == '[' && parsed.host.back() == ']')
         parsed.host = parsed.host.substr(1, parsed.host.size() - 2);

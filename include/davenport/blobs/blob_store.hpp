@@ -18,21 +18,21 @@ Result<> check_name(std::string_view name);
 
 struct BlobInfo {
     std::string name;
-    std::uint64_t size = 0;  // bytes
+    std::uint64_t size = 0;        // bytes
     std::int64_t modified_ms = 0;  // Unix milliseconds; when it was written
     bool operator==(const BlobInfo&) const = default;
 };
 
-// One blob while it is written. Not thread-safe. Destroyed before `commit`, it leaves nothing that a
-// reader or `list` could see.
+// One blob while it is written. Not thread-safe. Destroyed before `commit`, it leaves nothing that
+// a reader or `list` could see.
 class BlobWriter {
   public:
     virtual ~BlobWriter() = default;
     virtual Result<> append(std::string_view bytes) = 0;
     virtual std::uint64_t size() const = 0;  // bytes appended so far
     // Makes the blob durable and visible under `name`, whole or not at all. A blob of that name may
-    // exist already: `already_exists`, and the stored one stays as it is. Call once, last. After any
-    // other error the blob may be there or not, but never in part.
+    // exist already: `already_exists`, and the stored one stays as it is. Call once, last. After
+    // any other error the blob may be there or not, but never in part.
     virtual Result<> commit(std::string_view name) = 0;
 };
 

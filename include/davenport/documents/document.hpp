@@ -27,7 +27,7 @@ struct RevisionId {
 struct AttachmentStub {
     std::string name;
     std::string content_type;
-    std::string digest;  // "md5-" + base64, as in CouchDB
+    std::string digest;        // "md5-" + base64, as in CouchDB
     std::uint64_t length = 0;  // bytes
     std::uint64_t revpos = 0;  // generation that brought it
     bool operator==(const AttachmentStub&) const = default;
@@ -43,8 +43,8 @@ struct Document {
     std::uint64_t sequence = 0;  // of the document's last change, where the engine has numbers
 
     // On request only (ReadOptions).
-    std::vector<std::string> history;           // revision ids, newest first, this one included
-    std::vector<std::string> conflicts;         // other leaves that are not deleted, winner's order
+    std::vector<std::string> history;    // revision ids, newest first, this one included
+    std::vector<std::string> conflicts;  // other leaves that are not deleted, winner's order
     std::vector<std::string> deleted_conflicts;
 };
 
@@ -54,9 +54,10 @@ struct DocumentView {
     std::string_view revision;
     bool deleted = false;
     std::string_view body;
-    std::string_view type;         // the member "type" where it is a string; else empty
-    std::string_view attachments;  // JSON object name -> stub, as in CouchDB's `_attachments`; empty = none
-    std::string_view sequence;     // of its last change; opaque
+    std::string_view type;  // the member "type" where it is a string; else empty
+    std::string_view
+        attachments;  // JSON object name -> stub, as in CouchDB's `_attachments`; empty = none
+    std::string_view sequence;  // of its last change; opaque
 };
 
 // JSON object text, name -> {"content_type","revpos","digest","length","stub":true}.
@@ -66,7 +67,8 @@ Result<std::vector<AttachmentStub>> from_stub_text(std::string_view text);
 // Database names: [a-z][a-z0-9_$()+/-]*, at most 238 bytes (CouchDB's rule); "_replicator" and the
 // like are not ours to create.
 Result<> check_database_name(std::string_view name);
-// Document ids: 1 to 4,096 bytes of UTF-8 without NUL; a leading '_' only as "_design/…" or "_local/…".
+// Document ids: 1 to 4,096 bytes of UTF-8 without NUL; a leading '_' only as "_design/…" or
+// "_local/…".
 Result<> check_document_id(std::string_view id);
 
 }  // namespace davenport::documents

@@ -47,7 +47,7 @@ struct AttachmentWrite {
     // (precondition failed = `conflict` with detail "missing_stub" when it has none).
     std::shared_ptr<ByteSource> source;
     bool stub = false;
-    std::string digest;        // for a stub: must match when given
+    std::string digest;        // must match when given: a stub's, or that of the new bytes
     std::uint64_t revpos = 0;  // 0 = this revision
 };
 
@@ -64,11 +64,12 @@ struct DocumentWrite {
 };
 
 enum class WriteMode {
-    interactive,  // a new edit: `conflict` unless `revision` is a current leaf (or the doc is new or
-                  // deleted and `revision` empty)
-    replicated,   // new_edits=false: grafts the given revision into the tree; never conflicts
-    overwrite,    // last doc wins: a child of the winning revision, whatever it is; equal content
-                  // (same_json body, same attachments, same deleted) is left as it is
+    interactive,  // a new edit: `conflict` unless `revision` is a current leaf (or the doc is new
+                  // or deleted and `revision` empty)
+    replicated,  // new_edits=false: grafts the given revision into the tree; never conflicts
+    overwrite,   // last doc wins: a child of the winning revision, whatever it is; equal content
+                 // (same_json body, same attachments, same deleted) is left as it is; a deletion
+                 // ends the other leaves too, so that no conflict shows up in its place
 };
 enum class Atomicity {
     each,  // every document for itself; the call is still one durable transaction
@@ -76,6 +77,8 @@ enum class Atomicity {
 };
 
 struct WriteOutcome {
+    // created: no document was to be seen before (none, or a deleted one); deleted: the write was a
+    // deletion; unchanged: no leaf came or went.
     enum class Kind { created, changed, unchanged, deleted, failed };
     Kind kind = Kind::failed;
     std::string revision;  // the new (or current) revision unless failed
@@ -94,7 +97,7 @@ struct AllDocsOptions {
     std::optional<std::string> start_id, end_id;  // in the direction of reading
     bool inclusive_end = true;
     bool descending = false;
-    bool bodies = true;   // else body and attachments are empty
+    bool bodies = true;  // else body and attachments are empty
 };
 
 struct ChangesOptions {
@@ -106,7 +109,9 @@ struct ChangesOptions {
 
 enum class Order { by_id, by_sequence };
 
-// A consistent read view of one database (or the best the engine has: see `exact`). Not thread-safe.
+// A consistent read view of one database (or the best the engine has: see `exact`). Not
+// thread-safe, together with its cursors and sources, which keep the view alive. It may outlive the
+// database's drop, and then goes on showing what was there or fails.
 class Snapshot {
   public:
     virtual ~Snapshot() = default;
@@ -114,11 +119,12 @@ class Snapshot {
     // True when everything read is the state at info().sequence. Otherwise (CouchDB) the state of
     // each document lies between info().sequence and `reached`.
     virtual bool exact() const = 0;
-    virtual std::string reached() const = 0;  // after a cursor ended; equals info().sequence if exact
+    virtual std::string reached()
+        const = 0;  // after a cursor ended; equals info().sequence if exact
 
     // For a backup: the winner of every document that changed after `since` ("" = all that exist;
     // tombstones come only after a non-empty `since`). The engine picks the cheaper way and says in
-    // which order they come.
+    // which order they come. invalid_argument for a sequence that this database never had.
     struct ChangedDocuments {
         std::unique_ptr<DocumentCursor> cursor;
         Order order;
@@ -131,23 +137,28 @@ class Snapshot {
 
     // How many documents (winners, not deleted) have one of these types: exact for this view, and
     // only where the engine can tell without reading them all; else nullopt.
-    virtual Result<std::optional<std::uint64_t>> count_by_types(std::span<const std::string> types) {
+    virtual Result<std::optional<std::uint64_t>> count_by_types(
+        std::span<const std::string> types) {
         static_cast<void>(types);
         return std::optional<std::uint64_t>();
     }
 
     virtual Result<Document> get(std::string_view id, const ReadOptions& options = {}) = 0;
     // not_found when the document (winner, or `revision`) has none of that name.
-    virtual Result<std::unique_ptr<ByteSource>> attachment(std::string_view id, std::string_view revision,
+    virtual Result<std::unique_ptr<ByteSource>> attachment(std::string_view id,
+                                                           std::string_view revision,
                                                            std::string_view name) = 0;
 };
 
-// Fields are names of top-level members; only documents that have every field of an index are in it.
+// Fields are names of top-level members; only documents that have every field of an index are in
+// it. Values are equal by type and value (true is not 1, 1 is 1.0); found documents come in the
+// order of the fields after `equals`, then of their ids: null, numbers, texts by their bytes.
 struct Query {
     std::string index;  // by the name given to ensure_index
     // Values as JSON texts ("\"abc\"", "17"), for the first fields of the index, in order.
     std::vector<std::string> equals;
-    // Bounds for the field after them; inclusive; JSON texts.
+    // Bounds for the field after them; inclusive; JSON texts or numbers, of one type; values of
+    // another type lie outside.
     std::optional<std::string> from, to;
     bool descending = false;
     std::uint64_t limit = 100;
@@ -167,9 +178,10 @@ class Database {
     // Every leaf (open_revs=all), winner first; not_found when there is no trace of the document.
     virtual Result<std::vector<Document>> leaves(std::string_view id, bool history) = 0;
     // Which of `revisions` of `id` are not in the tree (_revs_diff).
-    virtual Result<std::vector<std::string>> missing_revisions(std::string_view id,
-                                                               std::span<const std::string> revisions) = 0;
-    virtual Result<std::unique_ptr<ByteSource>> attachment(std::string_view id, std::string_view revision,
+    virtual Result<std::vector<std::string>> missing_revisions(
+        std::string_view id, std::span<const std::string> revisions) = 0;
+    virtual Result<std::unique_ptr<ByteSource>> attachment(std::string_view id,
+                                                           std::string_view revision,
                                                            std::string_view name) = 0;
 
     // One outcome a document, in order. Durable when it returns. A later document of the batch sees
@@ -177,7 +189,8 @@ class Database {
     virtual Result<std::vector<WriteOutcome>> write(std::span<const DocumentWrite> documents,
                                                     WriteMode mode, Atomicity atomicity) = 0;
 
-    // `_local/` documents: no tree, no sequence, never replicated or backed up. Id without prefix.
+    // `_local/` documents: no tree, no sequence, never replicated or backed up. Id without prefix
+    // here, with it in the Document. `revision` must be the current one, empty for a new document.
     virtual Result<Document> get_local(std::string_view id) = 0;
     virtual Result<std::string> put_local(std::string_view id, std::string_view revision,
                                           std::string_view body) = 0;  // new revision "0-N"
@@ -200,9 +213,9 @@ class Database {
 class DocumentStore {
   public:
     virtual ~DocumentStore() = default;
-    virtual Result<std::vector<std::string>> databases() = 0;  // sorted
-    virtual Result<> create(std::string_view name) = 0;        // already_exists
-    virtual Result<> drop(std::string_view name) = 0;          // not_found
+    virtual Result<std::vector<std::string>> databases() = 0;                   // sorted
+    virtual Result<> create(std::string_view name) = 0;                         // already_exists
+    virtual Result<> drop(std::string_view name) = 0;                           // not_found
     virtual Result<std::shared_ptr<Database>> open(std::string_view name) = 0;  // not_found
     // open, after create where it is missing.
     Result<std::shared_ptr<Database>> open_or_create(std::string_view name);

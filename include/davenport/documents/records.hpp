@@ -11,8 +11,8 @@
 #include <utility>
 
 // The product's own state: small documents of the control database, read and written as JSON
-// objects. A record is changed only on top of the revision that was read, so of two writers one wins
-// and the other is told `conflict`.
+// objects. A record is changed only on top of the revision that was read, so of two writers one
+// wins and the other is told `conflict`.
 namespace davenport::documents {
 
 struct Record {
@@ -44,8 +44,7 @@ auto retry_transient(Call call) -> decltype(call()) {
 
 // not_found when there is none, or none any more.
 inline Result<Record> read_record(Database& database, std::string_view id) {
-    DAVENPORT_ASSIGN(const Document document,
-                     retry_transient([&] { return database.get(id); }));
+    DAVENPORT_ASSIGN(const Document document, retry_transient([&] { return database.get(id); }));
     return to_record(document);
 }
 
@@ -62,7 +61,8 @@ inline Result<std::string> write_record(Database& database, std::string_view id,
     write.type = type;
     DAVENPORT_ASSIGN(auto outcomes,
                      database.write({&write, 1}, WriteMode::interactive, Atomicity::each));
-    if (outcomes.size() != 1) return fail(ErrorCode::internal, "a write of one record had no outcome");
+    if (outcomes.size() != 1)
+        return fail(ErrorCode::internal, "a write of one record had no outcome");
     if (outcomes.front().error) return fail(std::move(*outcomes.front().error));
     return std::move(outcomes.front().revision);
 }
@@ -72,18 +72,20 @@ inline Result<> remove_record(Database& database, std::string_view id, std::stri
     write.id = id;
     write.revision = revision;
     write.deleted = true;
-    DAVENPORT_ASSIGN(auto outcomes, retry_transient([&] {
-        return database.write({&write, 1}, WriteMode::interactive, Atomicity::each);
-    }));
-    if (outcomes.size() != 1) return fail(ErrorCode::internal, "a removal of one record had no outcome");
+    DAVENPORT_ASSIGN(
+        auto outcomes, retry_transient([&] {
+            return database.write({&write, 1}, WriteMode::interactive, Atomicity::each);
+        }));
+    if (outcomes.size() != 1)
+        return fail(ErrorCode::internal, "a removal of one record had no outcome");
     if (outcomes.front().error) return fail(std::move(*outcomes.front().error));
     return {};
 }
 
 enum class Edit { write, keep };
 
-// Reads the record, lets `change(json::object&) -> Result<Edit>` edit it, and writes it; starts over
-// when somebody else was faster, a bounded number of times. Returns what stands then.
+// Reads the record, lets `change(json::object&) -> Result<Edit>` edit it, and writes it; starts
+// over when somebody else was faster, a bounded number of times. Returns what stands then.
 template <class Change>
 Result<Record> update_record(Database& database, std::string_view id, Change change) {
     Error last;

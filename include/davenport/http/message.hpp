@@ -27,7 +27,8 @@ class BodySource {
 };
 
 // A request body that was written to a file in the spool directory while it arrived. Move-only; the
-// file is removed with the object unless it was taken over with `keep_as`.
+// file is removed with the object unless it was taken over with `keep_as`. Without a body, or with
+// an empty one sent by Content-Length, there is no file: the path is empty and the size 0.
 class SpooledBody {
   public:
     SpooledBody() = default;

@@ -12,6 +12,8 @@ namespace davenport::http {
 
 // What a route does with a request body. Limits are in bytes; a longer body is answered 413, as
 // soon as its Content-Length is known or that many bytes have arrived.
+// `none` does not read a body: a small one is thrown away after the answer, a large one closes the
+// connection.
 struct BodyPolicy {
     enum class Kind { none, text, spool };
     Kind kind = Kind::none;
@@ -33,8 +35,10 @@ using Guard = std::function<std::optional<Response>(Request&)>;
 struct Route {
     std::string method;  // "GET", …; a GET route also answers HEAD
     // Segments separated by '/'. ":name" captures one non-empty segment, a final "*name" the rest
-    // (with its slashes, undecoded first, then decoded as a whole). Literal segments win over
-    // captures, captures over a rest. Matching is on percent-encoded segments, so an encoded slash
+    // (with its slashes, undecoded first, then decoded as a whole; it may be empty, but the slash
+    // before it is needed). Literal segments win over captures, captures over a rest. The path
+    // alone decides: where it leads to a pattern without the method, the answer is 405, also when a
+    // less specific pattern has it. Matching is on percent-encoded segments, so an encoded slash
     // never splits one; literal segments also match when the client encoded them.
     std::string pattern;
     BodyPolicy body;

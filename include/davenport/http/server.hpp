@@ -27,7 +27,9 @@ struct ServerOptions {
     std::chrono::milliseconds idle_timeout{60'000};    // keep-alive connection without a request
     std::chrono::milliseconds body_timeout{30'000};    // without any progress of a body, either way
     std::uint32_t min_body_bytes_per_second = 1024;    // averaged over body_timeout: slower is cut
-    std::string spool_directory;  // for spooled bodies; must exist, on the same file system as data
+    // For spooled bodies: must exist, on the same file system as data, and belong to this server
+    // alone (what a killed process left there is removed at the start).
+    std::string spool_directory;
 };
 
 // An HTTP/1.1 server: cpprestsdk's http_listener and http_request over a transport of our own.
@@ -36,7 +38,8 @@ class Server {
   public:
     // Takes the routes, binds, and accepts at once. Errors: address in use, bad certificate, …
     static Result<std::unique_ptr<Server>> start(ServerOptions options, Router router);
-    virtual ~Server() = default;  // drains with a short deadline if that has not happened
+    // Drains with a short deadline if that has not happened, and waits for handlers that still run.
+    virtual ~Server() = default;
 
     virtual std::uint16_t port() const = 0;
     // Stops accepting, lets requests that were begun finish, closes idle connections; after the

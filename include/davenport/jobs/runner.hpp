@@ -23,7 +23,7 @@ struct Progress {
     std::uint64_t bytes = 0;
     std::uint32_t on_step = 0;
     std::uint32_t total_steps = 0;
-    json::object details{};   // the kind's own, for instance what is known of each database
+    json::object details{};  // the kind's own, for instance what is known of each database
 };
 
 // Durable background work, one document `job/<id>` in the control database.
@@ -31,7 +31,7 @@ struct Job {
     std::string id;
     std::string kind;
     State state = State::queued;
-    std::string group;       // jobs of one non-empty group exclude each other, over all instances
+    std::string group;        // jobs of one non-empty group exclude each other, over all instances
     json::object parameters;  // set at submission, never changed
     json::object result;      // of a job that succeeded
     Error error;              // of a job that failed
@@ -67,11 +67,11 @@ struct Kind {
 
 struct Options {
     unsigned threads = 4;
-    std::chrono::milliseconds lease{15'000};      // a job whose lease ran out may be taken over
+    std::chrono::milliseconds lease{15'000};  // a job whose lease ran out may be taken over
     std::chrono::milliseconds heartbeat{4'000};
-    std::chrono::milliseconds poll{1'000};        // how often other instances' work is looked for
-    unsigned max_attempts = 5;                    // crashes in a row before a job is given up as failed
-    std::chrono::hours keep_ended{24 * 90};       // ended jobs are removed after that
+    std::chrono::milliseconds poll{1'000};   // how often other instances' work is looked for
+    unsigned max_attempts = 5;               // crashes in a row before a job is given up as failed
+    std::chrono::hours keep_ended{24 * 90};  // ended jobs are removed after that
 };
 
 // Takes jobs, each by one instance at a time: leased by revision with a heartbeat. An owner on this
@@ -80,7 +80,7 @@ class Runner {
   public:
     static Result<std::unique_ptr<Runner>> create(std::shared_ptr<documents::Database> control,
                                                   const Clock& clock, Options options = {});
-    virtual ~Runner() = default;  // stops
+    virtual ~Runner() = default;  // stops, and waits for running handlers to return
 
     virtual void handle(std::string kind, Kind behaviour) = 0;  // before start
     virtual Result<> start() = 0;  // also takes up what a crash interrupted
@@ -93,13 +93,14 @@ class Runner {
         std::string group;  // empty = excludes nothing
         json::object parameters;
     };
-    // Durable when it returns; begins at once. in_progress (detail = id of the running job) when the
-    // group is taken; already_exists when the id is. Works before `start` and without it: another
-    // instance will run the job.
+    // Durable when it returns; begins at once. in_progress (detail = id of the running job) when
+    // the group is taken; already_exists when the id is. Works before `start` and without it:
+    // another instance will run the job.
     virtual Result<Job> submit(Submission submission) = 0;
 
     virtual Result<Job> get(std::string_view id) = 0;  // with the newest progress; not_found
-    virtual Result<std::vector<Job>> list(std::string_view kind, std::uint64_t limit) = 0;  // newest first
+    // Newest first; an empty kind is every kind.
+    virtual Result<std::vector<Job>> list(std::string_view kind, std::uint64_t limit) = 0;
     virtual Result<> remove(std::string_view id) = 0;  // in_use unless ended
     // Waits until the job has ended (on whatever instance) or the time is over (`timeout`).
     virtual Result<Job> wait(std::string_view id, std::chrono::milliseconds timeout) = 0;

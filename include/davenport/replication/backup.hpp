@@ -35,8 +35,8 @@ struct DatabaseProgress {
 };
 
 // Called from the working thread after every few thousand documents and at every database's
-// beginning and end, with the databases begun so far. Returning an error (cancelled) ends the backup
-// with it.
+// beginning and end, with the databases begun so far. Returning an error (cancelled) ends the
+// backup with it.
 using BackupProgress = std::function<Result<>(const std::vector<DatabaseProgress>&)>;
 
 // What DatabaseManifest::included says when no document was left out because of its type.

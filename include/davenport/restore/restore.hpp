@@ -19,8 +19,8 @@ enum class Mode {
     exact,    // they are deleted, except skipped ones (and the types that backups leave out)
 };
 
-// The console's databases by type, so that uploads may name them either way, and the rules that only
-// hold for them can find them.
+// The console's databases by type, so that uploads may name them either way, and the rules that
+// only hold for them can find them.
 struct ConsoleDatabases {
     std::string components = "athena_components";  // DB_COMPONENTS, skip_components
     std::string sessions = "athena_sessions";      // DB_SESSIONS, skip_sessions
@@ -30,13 +30,14 @@ struct ConsoleDatabases {
 struct RestoreOptions {
     Mode mode = Mode::overlay;
     ConsoleDatabases console;
-    std::set<std::string> known_databases;  // names a source may restore into, besides the console's
+    std::set<std::string>
+        known_databases;  // names a source may restore into, besides the console's
     // By database name.
     std::map<std::string, std::set<std::string, std::less<>>, std::less<>> skip;
     // Never deleted by `exact`; nor are the types that the source says it leaves out. A document of
     // such a type that the source does hold is restored like any other.
     std::vector<std::string> skipped_types;
-    std::string deployer_url;                // of the configuration; goes into the whitelist
+    std::string deployer_url;  // of the configuration; goes into the whitelist
     std::size_t batch_documents = 2'000;
     std::size_t batch_bytes = 8u << 20;
 };
@@ -56,12 +57,12 @@ struct DatabaseCounts {
 
 struct Report {
     std::vector<DatabaseCounts> databases;
-    std::vector<Failure> failures;   // at most 100; the counts have them all
+    std::vector<Failure> failures;  // at most 100; the counts have them all
     bool whitelist_changed = false;
-    std::string whitelist_error;     // non-empty: it could not be rebuilt
+    std::string whitelist_error;  // non-empty: it could not be rebuilt
     // Over all databases, a failed whitelist included: not zero means not a success.
     std::uint64_t failed() const;
-    std::string summary() const;     // one sentence for the transaction's message; names failures
+    std::string summary() const;  // one sentence for the transaction's message; names failures
 };
 
 struct RestoreProgress {
@@ -78,10 +79,11 @@ Result<std::string> resolve_database(std::string_view key, const RestoreOptions&
 // Every key of the source, and no database twice: called before anything is accepted.
 Result<> check_databases(const Source& source, const RestoreOptions& options);
 
-// Source -> documents, then `_security`, then (exact) deletions, then the whitelist. Idempotent: run
-// again after a crash it finishes the work. Documents that fail are counted and named, the rest goes
-// on; the Result is an error only when it could not go on. Creates missing databases. Reads the
-// source on a thread of its own while the caller's thread writes; `progress` is called on the latter.
+// Source -> documents, then `_security`, then (exact) deletions, then the whitelist. Idempotent:
+// run again after a crash it finishes the work. Documents that fail are counted and named, the rest
+// goes on; the Result is an error only when it could not go on. Creates missing databases. Reads
+// the source on a thread of its own while the caller's thread writes; `progress` is called on the
+// latter.
 Result<Report> run(Source& source, documents::DocumentStore& store, const RestoreOptions& options,
                    const ProgressCallback& progress);
 // The same counts without writing anything. Says nothing about the whitelist, which depends on what
@@ -92,8 +94,9 @@ Result<Report> dry_run(Source& source, documents::DocumentStore& store,
 // Rebuilds `url_safe_list` in the settings doc `00_settings_athena` of the system database: the
 // distinct scheme://host:port of the components' URLs, the peers of signature collections and the
 // deployer URL (the settings doc's own `deployer_url` when the given one is empty), sorted. What is
-// no URL is left out. Only that member's text is replaced. True when the list changed (then one write). A missing system database or
-// settings doc is not an error: there is no list to rebuild (false).
+// no URL is left out. Only that member's text is replaced. True when the list changed (then one
+// write). A missing system database or settings doc is not an error: there is no list to rebuild
+// (false).
 Result<bool> rebuild_whitelist(documents::DocumentStore& store, const ConsoleDatabases& console,
                                std::string_view deployer_url);
 

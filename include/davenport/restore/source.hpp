@@ -12,9 +12,9 @@
 
 namespace davenport::restore {
 
-// A document to be restored. The views are valid until the next call on its cursor; the attachments'
-// byte sources stay usable on any one thread for as long as the vault does, and open nothing before
-// they are read.
+// A document to be restored. The views are valid until the next call on its cursor; the
+// attachments' byte sources stay usable on any one thread for as long as the vault does, and open
+// nothing before they are read.
 struct SourceDocument {
     std::string_view id;
     std::string_view body;  // without reserved members
@@ -62,8 +62,8 @@ class Source {
     virtual Result<std::unique_ptr<IdCursor>> ids(std::string_view key) = 0;
 };
 
-// A backup in the vault, which must outlive the source. Attachments are checked while they are read:
-// bytes that are not what was backed up are `corrupt`.
+// A backup in the vault, which must outlive the source. Attachments are checked while they are
+// read: bytes that are not what was backed up are `corrupt`.
 Result<std::unique_ptr<Source>> from_vault(const vault::Vault& vault, std::string_view backup_id);
 // An uploaded backup doc.
 std::unique_ptr<Source> from_upload(std::unique_ptr<backup_doc::Reader> reader);

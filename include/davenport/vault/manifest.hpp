@@ -12,12 +12,12 @@ namespace davenport::vault {
 
 // A segment as a manifest names it: enough to notice any change to it.
 struct SegmentReference {
-    std::string name;             // of the blob: "segments/<root in hex>"
-    std::string root;             // Merkle root, hex
+    std::string name;  // of the blob: "segments/<root in hex>"
+    std::string root;  // Merkle root, hex
     std::uint64_t records = 0;
     std::uint64_t tombstones = 0;  // of the records
     std::uint64_t stored_bytes = 0;
-    std::uint64_t raw_bytes = 0;   // before compression
+    std::uint64_t raw_bytes = 0;  // before compression
     bool operator==(const SegmentReference&) const = default;
 };
 
@@ -29,15 +29,15 @@ struct DatabaseManifest {
     std::uint64_t documents = 0;  // that a reader of this backup sees
     std::int64_t started_ms = 0;
     std::int64_t finished_ms = 0;
-    std::string security;                     // JSON text of _security; empty = none
-    std::vector<std::string> skipped_types;   // document types left out on purpose
-    std::vector<std::string> included;        // "documents", "attachments", "design_documents", …
-    std::vector<SegmentReference> segments;   // oldest first: the newest that holds an id wins
+    std::string security;                    // JSON text of _security; empty = none
+    std::vector<std::string> skipped_types;  // document types left out on purpose
+    std::vector<std::string> included;       // "documents", "attachments", "design_documents", …
+    std::vector<SegmentReference> segments;  // oldest first: the newest that holds an id wins
 };
 
-// One backup. JSON, canonical (this writer's order), one blob "manifests/<id>". Its last member is a
-// checksum over all that stands before it, so that the newest manifest, which no other one vouches
-// for yet, cannot be damaged unnoticed either.
+// One backup. JSON, canonical (this writer's order), one blob "manifests/<id>". Its last member is
+// a checksum over all that stands before it, so that the newest manifest, which no other one
+// vouches for yet, cannot be damaged unnoticed either.
 struct Manifest {
     std::string id;
     std::int64_t started_ms = 0;

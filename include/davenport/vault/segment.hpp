@@ -21,9 +21,9 @@ struct SegmentOptions {
     Compression compression = Compression::zstd;
 };
 
-// Writes one segment: records in strictly ascending byte order of their ids. Compression and hashing
-// run on a thread of the writer's own, beside the caller's reading; memory is bounded by a few
-// frames. Not thread-safe.
+// Writes one segment: records in strictly ascending byte order of their ids. Compression and
+// hashing run on a thread of the writer's own, beside the caller's reading; memory is bounded by a
+// few frames. Not thread-safe.
 class SegmentWriter {
   public:
     static Result<std::unique_ptr<SegmentWriter>> create(blobs::BlobStore& store,
@@ -55,8 +55,8 @@ class RecordCursor {
 class SegmentCursor : public RecordCursor {
   public:
     // The first record whose id is >= `id`, nullptr when there is none; `next` goes on from there.
-    // Frames in between are not read, and the current one is not read again. Any order of ids works,
-    // ascending is the quick one.
+    // Frames in between are not read, and the current one is not read again. Any order of ids
+    // works, ascending is the quick one.
     virtual Result<const Record*> seek(std::string_view id) = 0;
 };
 

@@ -23,7 +23,7 @@ namespace davenport::vault {
 //   compactions/  "these adjacent segments equal that one", until no one needs the note
 // Write order: data, then manifest. Deletion order: removed/ note, manifest, then data.
 
-struct Appended {      // one attachment appended to a backup by a user
+struct Appended {  // one attachment appended to a backup by a user
     std::string name;
     std::uint64_t length = 0;  // bytes
     std::int64_t at_ms = 0;
@@ -41,8 +41,8 @@ struct Verification {
     std::uint64_t segments = 0;
     std::uint64_t attachments = 0;
     std::uint64_t raw_bytes = 0;  // checked
-    // The newest backup and the SHA-256 of its manifest. Whoever keeps them elsewhere can tell later
-    // that nobody cut off the end of the chain, which the chain alone can't show.
+    // The newest backup and the SHA-256 of its manifest. Whoever keeps them elsewhere can tell
+    // later that nobody cut off the end of the chain, which the chain alone can't show.
     std::string head_id, head_sha256;
     std::vector<Finding> findings;
     bool sound() const { return findings.empty(); }
@@ -67,7 +67,8 @@ class Vault {
     blobs::BlobStore& store();
 
     // Reading.
-    Result<std::vector<std::string>> list() const;  // ids, oldest first (commit order); cheap to call
+    Result<std::vector<std::string>> list()
+        const;  // ids, oldest first (commit order); cheap to call
     Result<Manifest> manifest(std::string_view id) const;  // not_found
     Result<std::vector<std::shared_ptr<SegmentReader>>> open_segments(
         const DatabaseManifest& database) const;
@@ -76,19 +77,20 @@ class Vault {
     Result<std::unique_ptr<RecordCursor>> documents(const DatabaseManifest& database) const;
     Result<std::unique_ptr<blobs::BlobReader>> attachment(std::string_view sha256_hex) const;
 
-    // Writing a backup: segments and attachments first (through `store`), then this, which makes the
-    // backup exist. Fills previous_id and previous_sha256. already_exists for a used id, also that
-    // of a removed backup; `corrupt` or `not_found` when a segment or an attachment that it names is
-    // not there.
+    // Writing a backup: segments and attachments first (through `store`), then this, which makes
+    // the backup exist. Fills previous_id and previous_sha256. already_exists for a used id, also
+    // that of a removed backup; `corrupt` or `not_found` when a segment or an attachment that it
+    // names is not there.
     Result<> commit(Manifest manifest);
     // What the next backup of that database goes on from: the newest manifest's entry for it, with
     // finished compactions applied to its segment list. An entry whose segments can't be opened is
-    // passed over for an older one. nullopt when no backup holds the database: start with a full one.
+    // passed over for an older one. nullopt when no backup holds the database: start with a full
+    // one.
     Result<std::optional<DatabaseManifest>> base_for(std::string_view database) const;
     // Stores attachment bytes under their hash, once. `source` fills the buffer, 0 = end.
     struct StoredAttachment {
-        std::string sha256;     // hex
-        std::uint64_t length;   // bytes
+        std::string sha256;    // hex
+        std::uint64_t length;  // bytes
     };
     Result<StoredAttachment> put_attachment(
         const std::function<Result<std::size_t>(std::span<char>)>& source);
@@ -99,26 +101,28 @@ class Vault {
     // bytes of UTF-8; at most 64 MiB each.
     Result<> append_attachment(std::string_view backup_id, std::string_view name,
                                std::string_view bytes);
-    Result<std::vector<Appended>> appended(std::string_view backup_id) const;  // by name, newest of each
+    Result<std::vector<Appended>> appended(
+        std::string_view backup_id) const;  // by name, newest of each
     Result<std::string> appended_bytes(std::string_view backup_id, std::string_view name) const;
 
     // Deletes a backup: its chain note stays in removed/; data no other backup needs is removed,
     // unless some other manifest can't be read. Data that could not be removed after the backup is
     // gone is left to collect_garbage; it is no error.
     Result<std::uint64_t> remove(std::string_view id, std::string_view reason);  // bytes given back
-    // Removes segments, attachments and notes that nothing refers to (garbage of crashes), when they
-    // are older than `age_seconds`. Not while a backup runs. `corrupt`, with nothing removed but
-    // temporary files, while a manifest can't be read: what it needs is unknown.
+    // Removes segments, attachments and notes that nothing refers to (garbage of crashes), when
+    // they are older than `age_seconds`. Not while a backup runs. `corrupt`, with nothing removed
+    // but temporary files, while a manifest can't be read: what it needs is unknown.
     Result<std::uint64_t> collect_garbage(std::uint64_t age_seconds);
 
-    // Merges adjacent newer segments of a database (size-tiered) until base_for() would give at most
-    // `max_segments`. Returns how many segments it wrote. Safe to interrupt at any point.
+    // Merges adjacent newer segments of a database (size-tiered) until base_for() would give at
+    // most `max_segments`. Returns how many segments it wrote. Safe to interrupt at any point.
     Result<unsigned> compact(std::string_view database, unsigned max_segments = 8);
 
     // Re-reads everything that the given backups need (all backups when empty) and the whole chain.
     // `progress` (raw bytes so far, raw bytes in all) may be empty.
-    Result<Verification> verify(const std::vector<std::string>& ids,
-                                const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
+    Result<Verification> verify(
+        const std::vector<std::string>& ids,
+        const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
 
     // Calls `visit` for every document that differs, database by database in id order, reading only
     // segments that the two backups do not share.

@@ -5,6 +5,8 @@
 namespace davenport::api::couchdb {
 namespace {
 
+constexpr std::size_t large_body_bytes = 4u << 20;
+
 std::string lower(std::string_view text) {
     std::string out(text);
     for (char& c : out)
@@ -32,7 +34,9 @@ Result<std::shared_ptr<documents::Database>> Endpoint::open(const http::Request&
 
 void RouteTable::add(std::string_view method, std::string_view pattern, http::BodyPolicy body,
                      Action action) {
-    auto handler = [action = std::move(action)](http::Request& request) {
+    auto handler = [action = std::move(action), turns = large_bodies_](http::Request& request) {
+        std::unique_lock turn(*turns, std::defer_lock);
+        if (request.body.size() > large_body_bytes) turn.lock();
         auto response = action(request);
         return response ? std::move(*response) : error_answer(response.error());
     };

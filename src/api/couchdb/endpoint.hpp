@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ class RouteTable {
   private:
     http::Router& router_;
     http::Guard guard_;
+    // Taking a large text apart needs a multiple of its size: such requests take turns.
+    std::shared_ptr<std::mutex> large_bodies_ = std::make_shared<std::mutex>();
 };
 
 // One a family, each in a file of its own.

@@ -20,12 +20,12 @@ BlobWriter::BlobWriter(Connection& connection, std::string owner)
       take_over_(connection,
                  "UPDATE blobs SET sha256 = ?, digest = ?, length = ?, owner = NULL "
                  "WHERE blob = ? AND owner = ?"),
-      insert_(connection,
-              "INSERT INTO blobs (sha256, digest, length, refs) VALUES (?, ?, ?, 0) RETURNING blob"),
+      insert_(
+          connection,
+          "INSERT INTO blobs (sha256, digest, length, refs) VALUES (?, ?, ?, 0) RETURNING blob"),
       count_(connection, "UPDATE blobs SET refs = refs + 1 WHERE blob = ?"),
       refer_(connection, "INSERT INTO attachments (id, rev, name, blob) VALUES (?, ?, ?, ?)"),
-      referenced_(connection,
-                  "SELECT blob FROM attachments WHERE id = ? AND rev = ? AND name = ?"),
+      referenced_(connection, "SELECT blob FROM attachments WHERE id = ? AND rev = ? AND name = ?"),
       references_(connection, "SELECT blob FROM attachments WHERE id = ? AND rev = ?"),
       forget_(connection, "DELETE FROM attachments WHERE id = ? AND rev = ?"),
       uncount_(connection, "UPDATE blobs SET refs = refs - 1 WHERE blob = ? RETURNING refs"),

@@ -13,8 +13,8 @@ struct StagedBlob {
     Sha256Digest sha256{};
     std::string digest;  // "md5-…"
     std::uint64_t length = 0;
-    std::string bytes;           // all of them, unless `blob` is set
-    std::int64_t blob = 0;       // the staged row; 0 = none
+    std::string bytes;      // all of them, unless `blob` is set
+    std::int64_t blob = 0;  // the staged row; 0 = none
 };
 
 // Every call inside a write transaction.

@@ -34,20 +34,18 @@ void read_view(const Rows& rows, bool bodies, DocumentView& view, std::string& s
 const char* all_docs_sql(const AllDocsOptions& options) {
     // The end that is not to be seen itself is ?3; NULL excludes nothing.
     if (options.bodies)
-        return options.descending
-                   ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-                     " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
-                     "ORDER BY id DESC"
-                   : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-                     " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
-                     "ORDER BY id";
-    return options.descending
-               ? DAVENPORT_DOC_HEAD
-                 " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
-                 "ORDER BY id DESC"
-               : DAVENPORT_DOC_HEAD
-                 " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
-                 "ORDER BY id";
+        return options.descending ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                   " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                   "ORDER BY id DESC"
+                                  : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+                   " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+                   "ORDER BY id";
+    return options.descending ? DAVENPORT_DOC_HEAD
+               " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+               "ORDER BY id DESC"
+                              : DAVENPORT_DOC_HEAD
+               " FROM docs WHERE id >= ?1 AND id <= ?2 AND id IS NOT ?3 AND deleted = 0 "
+               "ORDER BY id";
 }
 
 class AllDocsCursor final : public DocumentCursor {
@@ -93,9 +91,9 @@ class AllDocsCursor final : public DocumentCursor {
 const char* changes_sql(const ChangesOptions& options) {
     if (options.bodies)
         return options.descending ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-               " FROM docs WHERE seq > ? ORDER BY seq DESC"
+                   " FROM docs WHERE seq > ? ORDER BY seq DESC"
                                   : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-               " FROM docs WHERE seq > ? ORDER BY seq";
+                   " FROM docs WHERE seq > ? ORDER BY seq";
     return options.descending ? DAVENPORT_DOC_HEAD " FROM docs WHERE seq > ? ORDER BY seq DESC"
                               : DAVENPORT_DOC_HEAD " FROM docs WHERE seq > ? ORDER BY seq";
 }

@@ -18,34 +18,39 @@ constexpr std::uint64_t max_wait_ms = 24ull * 3600 * 1000;
 
 }  // namespace
 
-EmbeddedDatabase::EmbeddedDatabase(std::string path, std::string name, std::string identity,
-                                   std::unique_ptr<Writer> writer, const EmbeddedOptions& options)
-    : path_(std::move(path)),
-      name_(std::move(name)),
+EmbeddedDatabase::EmbeddedDatabase(const DatabaseDirectory::Entry& entry,
+                                   std::shared_ptr<const DatabaseDirectory> directory,
+                                   std::string identity, std::unique_ptr<Writer> writer,
+                                   const EmbeddedOptions& options)
+    : directory_(std::move(directory)),
+      path_(entry.path),
+      name_(entry.name),
       identity_(std::move(identity)),
       readers_(std::make_shared<ReadPool>(path_, name_, options)),
       writer_(std::move(writer)) {}
 
 Result<std::shared_ptr<EmbeddedDatabase>> EmbeddedDatabase::open(
-    const std::string& path, const std::string& name, const std::string& owner,
-    const std::function<bool(std::string_view)>& is_alive, const EmbeddedOptions& options) {
-    DAVENPORT_ASSIGN(auto writer, Writer::open(path, name, owner, options));
+    const DatabaseDirectory::Entry& entry, std::shared_ptr<const DatabaseDirectory> directory,
+    const EmbeddedOptions& options) {
+    DAVENPORT_ASSIGN(auto writer,
+                     Writer::open(entry.path, entry.name, directory->instance(), options));
     DAVENPORT_TRY(writer->check_exists());
     DAVENPORT_ASSIGN(std::string identity, read_meta(writer->connection(), "identity"));
     DAVENPORT_ASSIGN(const std::string stored_name, read_meta(writer->connection(), "name"));
-    if (stored_name != name)
-        return fail(ErrorCode::corrupt, "the file of database \"{}\" holds another database", name);
+    if (stored_name != entry.name)
+        return fail(ErrorCode::corrupt, "the file of database \"{}\" holds another database",
+                    entry.name);
     std::shared_ptr<EmbeddedDatabase> database(new EmbeddedDatabase(
-        path, name, std::move(identity), std::move(writer), options));
-    DAVENPORT_TRY(database->sweep_staged(is_alive));
+        entry, std::move(directory), std::move(identity), std::move(writer), options));
+    DAVENPORT_TRY(database->sweep_staged());
     return database;
 }
 
-Result<> EmbeddedDatabase::sweep_staged(const std::function<bool(std::string_view)>& is_alive) {
+Result<> EmbeddedDatabase::sweep_staged() {
     const std::lock_guard lock(writer_mutex_);
     DAVENPORT_ASSIGN(const auto owners, writer_->blobs().owners());
     for (const std::string& owner : owners) {
-        if (is_alive(owner)) continue;
+        if (directory_->is_alive(owner)) continue;
         DAVENPORT_ASSIGN(auto transaction, writer_->begin());
         DAVENPORT_TRY(writer_->blobs().sweep(owner));
         DAVENPORT_TRY(transaction.commit());
@@ -63,7 +68,7 @@ Result<bool> EmbeddedDatabase::exists() {
 Result<> EmbeddedDatabase::mark_dropped() {
     {
         const std::lock_guard lock(writer_mutex_);
-        DAVENPORT_ASSIGN(auto transaction, begin());
+        DAVENPORT_ASSIGN(auto transaction, writer_->begin());
         DAVENPORT_TRY(writer_->mark_dropped());
         DAVENPORT_TRY(transaction.commit());
     }
@@ -206,7 +211,7 @@ Result<std::vector<WriteOutcome>> EmbeddedDatabase::commit(std::vector<PreparedW
     std::vector<WriteOutcome> outcomes;
     {
         const std::lock_guard lock(writer_mutex_);
-        DAVENPORT_ASSIGN(auto transaction, begin());
+        DAVENPORT_ASSIGN(auto transaction, writer_->begin());
         const std::int64_t sequence = writer_->state().sequence;
         DAVENPORT_ASSIGN(outcomes, writer_->write(writes, mode, atomicity));
         if (atomicity == Atomicity::all && !outcomes.empty() && outcomes.back().error)
@@ -235,10 +240,6 @@ void EmbeddedDatabase::discard_staged(const std::vector<PreparedWrite>& writes) 
         }
 }
 
-Result<Writer::Transaction> EmbeddedDatabase::begin() {
-    return writer_->begin();
-}
-
 void EmbeddedDatabase::changed() {
     {
         const std::lock_guard lock(change_mutex_);
@@ -257,7 +258,7 @@ Result<std::string> EmbeddedDatabase::put_local(std::string_view id, std::string
     DAVENPORT_TRY(check_local_id(id));
     DAVENPORT_TRY(check_object_text("the local document", body));
     const std::lock_guard lock(writer_mutex_);
-    DAVENPORT_ASSIGN(auto transaction, begin());
+    DAVENPORT_ASSIGN(auto transaction, writer_->begin());
     DAVENPORT_ASSIGN(std::string stored, writer_->put_local(id, revision, body));
     DAVENPORT_TRY(transaction.commit());
     writer_->checkpoint();
@@ -266,7 +267,7 @@ Result<std::string> EmbeddedDatabase::put_local(std::string_view id, std::string
 
 Result<> EmbeddedDatabase::remove_local(std::string_view id, std::string_view revision) {
     const std::lock_guard lock(writer_mutex_);
-    DAVENPORT_ASSIGN(auto transaction, begin());
+    DAVENPORT_ASSIGN(auto transaction, writer_->begin());
     DAVENPORT_TRY(writer_->remove_local(id, revision));
     return transaction.commit();
 }
@@ -279,7 +280,7 @@ Result<std::string> EmbeddedDatabase::security() {
 Result<> EmbeddedDatabase::set_security(std::string_view text) {
     DAVENPORT_TRY(check_object_text("the security object", text));
     const std::lock_guard lock(writer_mutex_);
-    DAVENPORT_ASSIGN(auto transaction, begin());
+    DAVENPORT_ASSIGN(auto transaction, writer_->begin());
     DAVENPORT_TRY(writer_->set_security(text));
     return transaction.commit();
 }
@@ -287,7 +288,7 @@ Result<> EmbeddedDatabase::set_security(std::string_view text) {
 Result<> EmbeddedDatabase::ensure_index(std::string_view index,
                                         std::span<const std::string> fields) {
     const std::lock_guard lock(writer_mutex_);
-    DAVENPORT_ASSIGN(auto transaction, begin());
+    DAVENPORT_ASSIGN(auto transaction, writer_->begin());
     DAVENPORT_TRY(create_field_index(writer_->connection(), index, fields));
     DAVENPORT_TRY(transaction.commit());
     writer_->checkpoint();

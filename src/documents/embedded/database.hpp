@@ -1,21 +1,22 @@
 #pragma once
 
+#include "directory.hpp"
 #include "read_pool.hpp"
 #include "writer.hpp"
 
 #include <condition_variable>
-#include <functional>
 
 namespace davenport::documents::embedded {
 
 // One database file: one connection that writes, and a pool that reads.
 class EmbeddedDatabase final : public Database {
   public:
-    // `owner` marks the rows of attachments that this store instance is still taking in; rows of
-    // owners for which `is_alive` says no are swept. not_found when the file is of a dropped database.
+    // The directory says which store instance this is, and which others live: bytes of attachments
+    // that an ended one was taking in are swept. not_found with dropped_detail when the file is of
+    // a dropped database.
     static Result<std::shared_ptr<EmbeddedDatabase>> open(
-        const std::string& path, const std::string& name, const std::string& owner,
-        const std::function<bool(std::string_view)>& is_alive, const EmbeddedOptions& options);
+        const DatabaseDirectory::Entry& entry, std::shared_ptr<const DatabaseDirectory> directory,
+        const EmbeddedOptions& options);
 
     const std::string& name() const override { return name_; }
     Result<DatabaseInfo> info() override;
@@ -26,8 +27,8 @@ class EmbeddedDatabase final : public Database {
         std::string_view id, std::span<const std::string> revisions) override;
     Result<std::unique_ptr<ByteSource>> attachment(std::string_view id, std::string_view revision,
                                                    std::string_view name) override;
-    Result<std::vector<WriteOutcome>> write(std::span<const DocumentWrite> documents, WriteMode mode,
-                                            Atomicity atomicity) override;
+    Result<std::vector<WriteOutcome>> write(std::span<const DocumentWrite> documents,
+                                            WriteMode mode, Atomicity atomicity) override;
     Result<Document> get_local(std::string_view id) override;
     Result<std::string> put_local(std::string_view id, std::string_view revision,
                                   std::string_view body) override;
@@ -46,10 +47,11 @@ class EmbeddedDatabase final : public Database {
     Result<> mark_dropped();
 
   private:
-    EmbeddedDatabase(std::string path, std::string name, std::string identity,
+    EmbeddedDatabase(const DatabaseDirectory::Entry& entry,
+                     std::shared_ptr<const DatabaseDirectory> directory, std::string identity,
                      std::unique_ptr<Writer> writer, const EmbeddedOptions& options);
 
-    Result<> sweep_staged(const std::function<bool(std::string_view)>& is_alive);
+    Result<> sweep_staged();
     Result<std::vector<PreparedWrite>> prepare(std::span<const DocumentWrite> documents,
                                                WriteMode mode, Atomicity atomicity);
     Result<StagedBlob> stage(ByteSource& source, std::size_t& in_memory);
@@ -57,9 +59,10 @@ class EmbeddedDatabase final : public Database {
     Result<std::vector<WriteOutcome>> commit(std::vector<PreparedWrite>& writes, WriteMode mode,
                                              Atomicity atomicity);
     void discard_staged(const std::vector<PreparedWrite>& writes);
-    Result<Writer::Transaction> begin();
     void changed();
 
+    // Held because its mark says that we live.
+    const std::shared_ptr<const DatabaseDirectory> directory_;
     const std::string path_;
     const std::string name_;
     const std::string identity_;

@@ -91,8 +91,9 @@ Result<std::unique_ptr<DatabaseDirectory>> DatabaseDirectory::open(const std::st
     // Absolute: the process may change its working directory, and SQLite takes "file:" for a URI.
     std::error_code error;
     const std::string absolute = fs::absolute(path, error).string();
-    if (!error) fs::create_directories(absolute, error);
+    const bool created = !error && fs::create_directories(absolute, error);
     if (error) return fail(posix_error(path, error.value()));
+    if (created) DAVENPORT_TRY(sync_directory(fs::path(absolute).parent_path().string()));
     std::unique_ptr<DatabaseDirectory> directory(new DatabaseDirectory(absolute, lock_timeout_ms));
     DAVENPORT_ASSIGN(const auto lock, directory->lock());
     DAVENPORT_ASSIGN(directory->alive_,
@@ -160,7 +161,8 @@ void DatabaseDirectory::remove(const std::string& path) const {
     for (const char* extension : {"", "-wal", "-shm", "-journal"})
         ::unlink((path + extension).c_str());
     const auto synced = sync_directory(path_);
-    (void)synced;  // should the file come back after a power loss, its mark says that it was dropped
+    (void)
+        synced;  // should the file come back after a power loss, its mark says that it was dropped
 }
 
 std::string DatabaseDirectory::alive_path(std::string_view instance) const {

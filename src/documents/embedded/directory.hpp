@@ -10,11 +10,12 @@
 
 // The directory of a store: which file is which database, and who uses them.
 //
-//   <name>.<8 hex digits>.db   a database. '/' in its name stands as ','; a database name can hold no
+//   <name>.<8 hex digits>.db   a database. '/' in its name stands as ','; a database name can hold
+//   no
 //                              ',', '.' or capital letter, so names and files match one to one, on
 //                              file systems that ignore case too. The digits are new with every
-//                              creation: SQLite finds a database's log by the file's name, and a log
-//                              of a dropped database must never meet the file of its successor.
+//                              creation: SQLite finds a database's log by the file's name, and a
+//                              log of a dropped database must never meet the file of its successor.
 //   .new-<digits>              a database being created
 //   .alive-<digits>            locked as long as the store instance of that id lives
 //   .lock                      locked while files come or go
@@ -54,7 +55,8 @@ class DatabaseDirectory {
     Result<std::unique_ptr<FileLock>> lock() const;
 
     Result<std::vector<Entry>> list() const;  // sorted by name
-    Result<std::vector<Entry>> find(std::string_view name) const;  // more than one while a drop ends
+    Result<std::vector<Entry>> find(
+        std::string_view name) const;  // more than one while a drop ends
 
     std::string temporary_path() const;
     // Under the lock: gives a finished file its name. Durable when it returns.

@@ -37,24 +37,32 @@ std::string membership(std::span<const std::string> fields) {
 
 std::string types_like(const FieldValue& value) {
     switch (value.kind) {
-        case FieldValue::Kind::null: return "('null')";
-        case FieldValue::Kind::boolean: return value.integer != 0 ? "('true')" : "('false')";
+        case FieldValue::Kind::null:
+            return "('null')";
+        case FieldValue::Kind::boolean:
+            return value.integer != 0 ? "('true')" : "('false')";
         case FieldValue::Kind::integer:
-        case FieldValue::Kind::real: return "('integer', 'real')";
+        case FieldValue::Kind::real:
+            return "('integer', 'real')";
         case FieldValue::Kind::text:
-        case FieldValue::Kind::container: break;
+        case FieldValue::Kind::container:
+            break;
     }
     return "('text')";
 }
 
 void bind_value(Rows& rows, int index, const FieldValue& value) {
     switch (value.kind) {
-        case FieldValue::Kind::null: return rows.bind(index, Null{});
+        case FieldValue::Kind::null:
+            return rows.bind(index, Null{});
         case FieldValue::Kind::boolean:
-        case FieldValue::Kind::integer: return rows.bind(index, value.integer);
-        case FieldValue::Kind::real: return rows.bind(index, value.real);
+        case FieldValue::Kind::integer:
+            return rows.bind(index, value.integer);
+        case FieldValue::Kind::real:
+            return rows.bind(index, value.real);
         case FieldValue::Kind::text:
-        case FieldValue::Kind::container: return rows.bind(index, value.text);
+        case FieldValue::Kind::container:
+            return rows.bind(index, value.text);
     }
 }
 

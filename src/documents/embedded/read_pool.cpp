@@ -10,9 +10,7 @@ constexpr std::size_t max_idle = 4;
 }  // namespace
 
 ReadPool::ReadPool(std::string path, std::string name, EmbeddedOptions options)
-    : path_(std::move(path)),
-      name_(std::move(name)),
-      options_(options) {}
+    : path_(std::move(path)), name_(std::move(name)), options_(options) {}
 
 Result<std::unique_ptr<ReadConnection>> ReadPool::take() {
     {

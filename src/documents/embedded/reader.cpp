@@ -33,8 +33,7 @@ RevisionTree winner_tree(const StoredDocument& document) {
 DocumentReader::DocumentReader(Connection& connection)
     : connection_(connection),
       state_(connection, "SELECT sequence, documents, tombstones, dropped FROM state"),
-      pages_(connection,
-             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
+      pages_(connection, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
       find_(connection,
             "SELECT seq, rev, deleted, leaves, type, attachments, body FROM docs WHERE id = ?"),
       tree_(connection,
@@ -91,7 +90,8 @@ Result<RevisionTree> DocumentReader::tree(std::string_view id, const StoredDocum
     for (;;) {
         DAVENPORT_ASSIGN(const bool found, rows.next());
         if (!found) break;
-        RevisionId revision{static_cast<std::uint64_t>(rows.integer(0)), std::string(rows.bytes(1))};
+        RevisionId revision{static_cast<std::uint64_t>(rows.integer(0)),
+                            std::string(rows.bytes(1))};
         RevisionNode node;
         if (!rows.bytes(2).empty()) {
             DAVENPORT_ASSIGN(node.parent, stored_revision(connection_, rows.bytes(2)));
@@ -107,7 +107,8 @@ Result<RevisionTree> DocumentReader::tree(std::string_view id, const StoredDocum
     }
     const RevisionTree::Entry* winner = tree.winner();
     if (!winner || winner->first != document.revision)
-        return fail(ErrorCode::corrupt, "database \"{}\": the revisions of document \"{}\" are broken",
+        return fail(ErrorCode::corrupt,
+                    "database \"{}\": the revisions of document \"{}\" are broken",
                     connection_.label(), id);
     tree.cut_dangling_parents();
     return tree;
@@ -117,8 +118,8 @@ Result<Document> DocumentReader::get(std::string_view id, const ReadOptions& opt
     DAVENPORT_ASSIGN(const auto stored, find(id));
     if (!stored) return no_document(id, "missing");
     const bool one_leaf = stored->leaves <= 1 && !(options.history && stored->leaves == 1);
-    DAVENPORT_ASSIGN(const RevisionTree tree,
-                     one_leaf ? Result<RevisionTree>(winner_tree(*stored)) : this->tree(id, *stored));
+    DAVENPORT_ASSIGN(const RevisionTree tree, one_leaf ? Result<RevisionTree>(winner_tree(*stored))
+                                                       : this->tree(id, *stored));
     DAVENPORT_ASSIGN(const RevisionTree::Entry* leaf, pick_leaf(tree, id, options.revision));
     DAVENPORT_ASSIGN(Document document,
                      build_document(id, static_cast<std::uint64_t>(stored->sequence), *leaf));

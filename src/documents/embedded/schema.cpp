@@ -108,9 +108,9 @@ Result<std::unique_ptr<Connection>> open_file(const std::string& path, const std
     DAVENPORT_ASSIGN(const std::int64_t application,
                      read_pragma(*connection, "PRAGMA application_id"));
     if (application != application_id)
-        return fail(ErrorCode::corrupt, "the file of database \"{}\" is no document database", name);
-    DAVENPORT_ASSIGN(const std::int64_t version,
-                     read_pragma(*connection, "PRAGMA user_version"));
+        return fail(ErrorCode::corrupt, "the file of database \"{}\" is no document database",
+                    name);
+    DAVENPORT_ASSIGN(const std::int64_t version, read_pragma(*connection, "PRAGMA user_version"));
     if (version > schema_version)
         return fail(ErrorCode::unsupported,
                     "database \"{}\" was written by a newer version (layout {}, known {})", name,
@@ -123,10 +123,11 @@ Result<std::unique_ptr<Connection>> open_file(const std::string& path, const std
         DAVENPORT_TRY(connection->execute("PRAGMA query_only = 1; PRAGMA mmap_size = 0"));
         return connection;
     }
-    DAVENPORT_TRY(connection->execute("PRAGMA synchronous = FULL;"
-                                      "PRAGMA secure_delete = FAST;"
-                                      "PRAGMA journal_size_limit = 67108864;"
-                                      "PRAGMA mmap_size = 0"));
+    DAVENPORT_TRY(
+        connection->execute("PRAGMA synchronous = FULL;"
+                            "PRAGMA secure_delete = FAST;"
+                            "PRAGMA journal_size_limit = 67108864;"
+                            "PRAGMA mmap_size = 0"));
     return connection;
 }
 
@@ -135,8 +136,8 @@ Result<std::string> read_meta(Connection& connection, std::string_view key) {
     Rows rows = statement.run(key);
     DAVENPORT_ASSIGN(const bool found, rows.next());
     if (!found)
-        return fail(ErrorCode::corrupt, "database \"{}\" lacks its entry \"{}\"", connection.label(),
-                    key);
+        return fail(ErrorCode::corrupt, "database \"{}\" lacks its entry \"{}\"",
+                    connection.label(), key);
     return std::string(rows.bytes(0));
 }
 

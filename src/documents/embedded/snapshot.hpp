@@ -7,7 +7,8 @@ namespace davenport::documents::embedded {
 // A read transaction of its own.
 class EmbeddedSnapshot final : public Snapshot {
   public:
-    EmbeddedSnapshot(View view, DatabaseInfo info) : view_(std::move(view)), info_(std::move(info)) {}
+    EmbeddedSnapshot(View view, DatabaseInfo info)
+        : view_(std::move(view)), info_(std::move(info)) {}
 
     const DatabaseInfo& info() const override { return info_; }
     bool exact() const override { return true; }

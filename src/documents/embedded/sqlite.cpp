@@ -13,13 +13,16 @@ bool is_full(int system_error) {
 
 ErrorCode code_of(int code, int system_error) {
     switch (code & 0xff) {
-        case SQLITE_FULL: return ErrorCode::no_space;
+        case SQLITE_FULL:
+            return ErrorCode::no_space;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
         case SQLITE_PROTOCOL:
-        case SQLITE_NOMEM: return ErrorCode::unavailable;
+        case SQLITE_NOMEM:
+            return ErrorCode::unavailable;
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB: return ErrorCode::corrupt;
+        case SQLITE_NOTADB:
+            return ErrorCode::corrupt;
         case SQLITE_CANTOPEN:
             return system_error == ENOENT ? ErrorCode::not_found : ErrorCode::io;
         case SQLITE_IOERR:
@@ -27,11 +30,31 @@ ErrorCode code_of(int code, int system_error) {
             if (code == SQLITE_IOERR_CORRUPTFS) return ErrorCode::corrupt;
             return is_full(system_error) ? ErrorCode::no_space : ErrorCode::io;
         case SQLITE_PERM:
-        case SQLITE_READONLY: return ErrorCode::io;
-        case SQLITE_TOOBIG: return ErrorCode::too_large;
-        case SQLITE_INTERRUPT: return ErrorCode::cancelled;
-        default: return ErrorCode::internal;
+        case SQLITE_READONLY:
+            return ErrorCode::io;
+        case SQLITE_TOOBIG:
+            return ErrorCode::too_large;
+        case SQLITE_INTERRUPT:
+            return ErrorCode::cancelled;
+        default:
+            return ErrorCode::internal;
     }
+}
+
+// SQLite itself knows ENOSPC alone for a full disk. A quota or a limit on file sizes shows only in
+// what the file of the failed write remembers: the database's or its log's.
+bool write_hit_limit(sqlite3* handle) {
+    for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+        sqlite3_file* file = nullptr;
+        int system_error = 0;
+        if (sqlite3_file_control(handle, "main", which, &file) == SQLITE_OK && file &&
+            file->pMethods &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system_error) ==
+                SQLITE_OK &&
+            is_full(system_error))
+            return true;
+    }
+    return false;
 }
 
 int remember_log_pages(void* pages, sqlite3*, const char*, int count) {
@@ -42,8 +65,7 @@ int remember_log_pages(void* pages, sqlite3*, const char*, int count) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, std::string label,
-                                                     Access access,
-                                                     std::uint32_t busy_timeout_ms) {
+                                                     Access access, std::uint32_t busy_timeout_ms) {
     std::unique_ptr<Connection> connection(new Connection(std::move(label)));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (access == Access::create) flags |= SQLITE_OPEN_CREATE;
@@ -67,7 +89,9 @@ Result<> Connection::execute(const char* sql) {
 
 Error Connection::error(int code) const {
     const int system_error = handle_ ? sqlite3_system_errno(handle_) : 0;
-    const ErrorCode meaning = code_of(code, system_error);
+    ErrorCode meaning = code_of(code, system_error);
+    if (code == SQLITE_IOERR_WRITE && handle_ && write_hit_limit(handle_))
+        meaning = ErrorCode::no_space;
     if (meaning == ErrorCode::no_space)
         return {meaning, fmt::format("database \"{}\": no space left on its disk", label_), {}};
     if ((code & 0xff) == SQLITE_BUSY)
@@ -119,8 +143,8 @@ void Rows::bind(int index, std::string_view text) {
     // A null pointer would mean NULL, not the empty text.
     const char* bytes = text.data() ? text.data() : "";
     if (code_ == SQLITE_OK)
-        code_ = sqlite3_bind_text64(statement_, index, bytes, text.size(), SQLITE_STATIC,
-                                    SQLITE_UTF8);
+        code_ =
+            sqlite3_bind_text64(statement_, index, bytes, text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void Rows::bind(int index, Blob blob) {
@@ -148,8 +172,8 @@ Statement::~Statement() {
 
 int Statement::prepare() {
     if (statement_) return SQLITE_OK;
-    return sqlite3_prepare_v3(connection_.handle(), sql_, -1, SQLITE_PREPARE_PERSISTENT, &statement_,
-                              nullptr);
+    return sqlite3_prepare_v3(connection_.handle(), sql_, -1, SQLITE_PREPARE_PERSISTENT,
+                              &statement_, nullptr);
 }
 
 }  // namespace davenport::documents::embedded

@@ -74,9 +74,7 @@ class Rows {
     void bind(int index, Blob blob);
     void bind(int index, Null);
     void bind(int index, std::int64_t value);
-    void bind(int index, std::uint64_t value) {
-        bind(index, static_cast<std::int64_t>(value));
-    }
+    void bind(int index, std::uint64_t value) { bind(index, static_cast<std::int64_t>(value)); }
     void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
     void bind(int index, double value);
 

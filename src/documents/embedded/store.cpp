@@ -13,11 +13,12 @@ using embedded::DatabaseDirectory;
 using embedded::EmbeddedDatabase;
 
 // Databases kept open though nobody holds them.
-constexpr std::size_t max_kept_open = 32;
+constexpr std::size_t max_kept_open = 16;
 
 class EmbeddedStore final : public DocumentStore {
   public:
-    EmbeddedStore(std::unique_ptr<DatabaseDirectory> directory, const EmbeddedOptions& options)
+    EmbeddedStore(std::shared_ptr<const DatabaseDirectory> directory,
+                  const EmbeddedOptions& options)
         : directory_(std::move(directory)), options_(options) {}
 
     Result<std::vector<std::string>> databases() override;
@@ -33,7 +34,7 @@ class EmbeddedStore final : public DocumentStore {
     void keep(const std::shared_ptr<EmbeddedDatabase>& database);
     void forget(const std::shared_ptr<EmbeddedDatabase>& database);
 
-    const std::unique_ptr<DatabaseDirectory> directory_;
+    const std::shared_ptr<const DatabaseDirectory> directory_;
     const EmbeddedOptions options_;
     // Held while a database is opened, so that no file has two of our objects.
     std::mutex open_mutex_;
@@ -106,10 +107,8 @@ Result<std::shared_ptr<EmbeddedDatabase>> EmbeddedStore::open_database(std::stri
 
 Result<std::shared_ptr<EmbeddedDatabase>> EmbeddedStore::open_files(std::string_view name) {
     DAVENPORT_ASSIGN(const auto entries, directory_->find(name));
-    const auto is_alive = [this](std::string_view owner) { return directory_->is_alive(owner); };
     for (const DatabaseDirectory::Entry& entry : entries) {
-        auto database = EmbeddedDatabase::open(entry.path, entry.name, directory_->instance(),
-                                               is_alive, options_);
+        auto database = EmbeddedDatabase::open(entry, directory_, options_);
         if (database || database.error().code != ErrorCode::not_found) return database;
         // Marked as dropped, by a process that ended before it could remove the file.
         if (database.error().detail == embedded::dropped_detail) directory_->remove(entry.path);

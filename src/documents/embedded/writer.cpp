@@ -294,8 +294,8 @@ void Writer::checkpoint() {
     sqlite3* const handle = connection_->handle();
     int pages = 0;
     int copied = 0;
-    const int code = sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages,
-                                               &copied);
+    const int code =
+        sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
     if (code != SQLITE_OK || pages < truncate_pages || copied < pages) return;
     sqlite3_busy_timeout(handle, 0);  // never wait for readers with the lock held
     sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);

@@ -9,8 +9,8 @@ namespace davenport::documents::embedded {
 // A write with what was prepared for it before the transaction.
 struct PreparedWrite {
     const DocumentWrite* write = nullptr;
-    std::optional<Error> error;       // it can't be done, whatever the database holds
-    std::vector<StagedBlob> staged;   // runs along with write->attachments
+    std::optional<Error> error;      // it can't be done, whatever the database holds
+    std::vector<StagedBlob> staged;  // runs along with write->attachments
 };
 
 // The connection that writes, with its statements. One thread at a time: the database's mutex.
@@ -26,7 +26,8 @@ class Writer {
     class Transaction {
       public:
         ~Transaction();
-        Transaction(Transaction&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+        Transaction(Transaction&& other) noexcept
+            : writer_(std::exchange(other.writer_, nullptr)) {}
         Transaction& operator=(Transaction&&) = delete;
         // Durable when it returns.
         Result<> commit();
@@ -58,7 +59,8 @@ class Writer {
     const State& state() const { return state_; }
 
   private:
-    Writer(std::unique_ptr<Connection> connection, std::string owner, std::uint32_t busy_timeout_ms);
+    Writer(std::unique_ptr<Connection> connection, std::string owner,
+           std::uint32_t busy_timeout_ms);
 
     Result<WriteOutcome> write_one(PreparedWrite& prepared, WriteMode mode);
     // The common case of a document that is new; nullopt if it is not.

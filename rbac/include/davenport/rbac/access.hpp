@@ -93,8 +93,8 @@ class Access {
 
     // An Authorization header value: "Basic …" or "Bearer …". unauthorized (one message for every
     // reason), or too_many after too many failures from that address or for that key. Successful
-    // look-ups are cached for at most a second, so a key that another instance removed works at most
-    // that much longer. An empty header is unauthorized, but no failed attempt.
+    // look-ups are cached for at most a second, so a key that another instance removed works at
+    // most that much longer. An empty header is unauthorized, but no failed attempt.
     virtual Result<Identity> authenticate(std::string_view authorization,
                                           std::string_view remote_address) = 0;
     virtual Result<Identity> authenticate_session(std::string_view cookie,

@@ -42,8 +42,8 @@ class AddressPolicy {
 
   private:
     struct Rule {
-        std::string host;       // a name, or empty
-        std::string network;    // 16 bytes, v4 mapped; or empty
+        std::string host;     // a name, or empty
+        std::string network;  // 16 bytes, v4 mapped; or empty
         unsigned prefix_bits = 128;
         std::uint16_t port = 0;  // 0 = any
     };

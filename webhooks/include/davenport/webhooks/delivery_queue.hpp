@@ -16,8 +16,8 @@ namespace davenport::webhooks {
 
 struct Attempt {
     std::int64_t at_ms = 0;
-    int http_status = 0;      // 0 = no answer
-    std::string outcome;      // for a person: "200", "redirect refused", "timed out after 10 s", …
+    int http_status = 0;  // 0 = no answer
+    std::string outcome;  // for a person: "200", "redirect refused", "timed out after 10 s", …
     std::int64_t took_ms = 0;
 };
 
@@ -26,21 +26,21 @@ struct Delivery {
     std::string id;  // also the `webhook-id`: the same for every attempt
     State state = State::waiting;
     std::string url;
-    std::string payload;  // JSON text, sent byte for byte
+    std::string payload;            // JSON text, sent byte for byte
     std::vector<Attempt> attempts;  // the last 50
     std::int64_t next_attempt_ms = 0;
     std::int64_t created_ms = 0;
 };
 
 struct DeliveryOptions {
-    std::chrono::milliseconds timeout{10'000};           // of one attempt, connect included
-    std::chrono::milliseconds first_retry{5'000};        // then doubling, with jitter
-    std::chrono::milliseconds longest_wait{3'600'000};   // between two attempts
+    std::chrono::milliseconds timeout{10'000};          // of one attempt, connect included
+    std::chrono::milliseconds first_retry{5'000};       // then doubling, with jitter
+    std::chrono::milliseconds longest_wait{3'600'000};  // between two attempts
     std::chrono::milliseconds give_up_after{24 * 3'600'000};
     std::chrono::milliseconds lease{30'000};  // of an instance on a delivery; above `timeout`
     std::chrono::hours keep_ended{24 * 90};   // ended deliveries are removed after that
     unsigned concurrent = 4;
-    std::uint64_t max_answer_bytes = 64 * 1024;          // read of an answer's body, then cut
+    std::uint64_t max_answer_bytes = 64 * 1024;  // read of an answer's body, then cut
 };
 
 // Posts JSON to URLs until somebody says 2xx: Standard Webhooks headers (webhook-id,
@@ -48,9 +48,9 @@ struct DeliveryOptions {
 // redirects, Retry-After honoured, back-off with jitter, every attempt logged, kept as documents
 // `delivery/<id>` in the control database so that restarts lose nothing and one instance at a time
 // works on one. Delivery is at least once: a receiver tells repetitions by the webhook-id. The
-// answer 410 (Gone), and a URL that is none, give a delivery up at once. The address policy is asked
-// anew at every attempt. URLs can hold secrets: neither outcomes nor errors repeat more of them than
-// the host. Thread-safe.
+// answer 410 (Gone), and a URL that is none, give a delivery up at once. The address policy is
+// asked anew at every attempt. URLs can hold secrets: neither outcomes nor errors repeat more of
+// them than the host. Thread-safe.
 class DeliveryQueue {
   public:
     // `signing_secret` empty: one is made and kept in the control database, the same for all
@@ -70,7 +70,8 @@ class DeliveryQueue {
     // 1 to 128 of [A-Za-z0-9_-]; a payload is UTF-8 of at most 256 KiB.
     virtual Result<> enqueue(std::string id, std::string url, std::string payload) = 0;
     virtual Result<Delivery> get(std::string_view id) = 0;
-    virtual Result<std::vector<Delivery>> list(std::uint64_t limit, std::uint64_t skip) = 0;  // newest first
+    virtual Result<std::vector<Delivery>> list(std::uint64_t limit,
+                                               std::uint64_t skip) = 0;  // newest first
     // Sends again now, whatever its state, and gives it the full time for retries again. Nothing
     // changes while an attempt is under way.
     virtual Result<> replay(std::string_view id) = 0;

@@ -36,7 +36,8 @@ struct Transaction {
     std::string client_webhook_url;  // not shown to readers (it can hold a token)
 };
 
-// The object of the HTTP API and of the POST to the client: the seed's field names, ts_* in Unix ms.
+// The object of the HTTP API and of the POST to the client: the seed's field names, ts_* in Unix
+// ms.
 json::object to_json(const Transaction& transaction);
 
 // Thread-safe.
