@@ -1,14 +1,6 @@
 # davenport_module(NAME SOURCES a.cpp … [LINKS lib …]) makes the static library davenport_NAME.
 function(davenport_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
-  foreach(source IN LISTS ARG_SOURCES) # BOOTSTRAP
-    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}") # BOOTSTRAP
-      list(REMOVE_ITEM ARG_SOURCES ${source}) # BOOTSTRAP
-    endif() # BOOTSTRAP
-  endforeach() # BOOTSTRAP
-  if(NOT ARG_SOURCES) # BOOTSTRAP
-    return() # BOOTSTRAP
-  endif() # BOOTSTRAP
   add_library(davenport_${name} STATIC ${ARG_SOURCES})
   target_include_directories(davenport_${name} PUBLIC "${CMAKE_SOURCE_DIR}/include")
   if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/include")
@@ -23,14 +15,6 @@ function(davenport_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  foreach(source IN LISTS ARG_SOURCES) # BOOTSTRAP
-    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}") # BOOTSTRAP
-      list(REMOVE_ITEM ARG_SOURCES ${source}) # BOOTSTRAP
-    endif() # BOOTSTRAP
-  endforeach() # BOOTSTRAP
-  if(NOT ARG_SOURCES) # BOOTSTRAP
-    return() # BOOTSTRAP
-  endif() # BOOTSTRAP
   add_executable(test_${name} ${ARG_SOURCES})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}/test")
   # Catch's macros take the optimiser long and gain nothing from it; the code under test keeps its own.

@@ -57,6 +57,15 @@ TEST_CASE_METHOD(Fixture, "a replicator's revisions are taken as they are") {
     CHECK(couch.call("POST", "/a/_revs_diff", R"({"x":"1-a"})").status == 400);
     CHECK(couch.call("POST", "/a/_revs_diff", R"({"x":["nonsense"]})").status == 400);
     CHECK(couch.call("POST", "/a/_revs_diff", "[]").status == 400);
+    // What could not be taken is the only thing that is named.
+    const auto failed = bulk(R"({"new_edits":false,"docs":[{"_id":"good","_rev":"1-a"},
+        {"_id":"z","_rev":"1-a","_attachments":{"t":{"stub":true}}}]})")
+                            .json()
+                            .as_array();
+    REQUIRE(failed.size() == 1);
+    CHECK(failed[0].at("id") == "z");
+    CHECK(failed[0].at("error") == "missing_stub");
+    CHECK(couch.call("GET", "/a/good").status == 200);
     CHECK(bulk(R"({"new_edits":false,"docs":[{"_id":"z"}]})").status == 400);
 }
 
