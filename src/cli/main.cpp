@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <curl/curl.h>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -29,6 +30,11 @@ void hide_secrets(int count, char** arguments) {
 int main(int count, char** arguments) {
     using namespace davenport::cli;
     std::signal(SIGPIPE, SIG_IGN);
+    // Large bodies come and go; what was freed must go back to the system, or a service that once took a
+    // big request stays big.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     // stdout is for results alone.
     spdlog::set_default_logger(spdlog::stderr_logger_mt("davenport"));

@@ -197,7 +197,7 @@ Result<Service::Backup> Service::backup(std::string_view id) {
     }
     if (manifest.error().code != ErrorCode::not_found) return fail(manifest.error());
     if (!job || job->kind != kind::backup || job->state == jobs::State::succeeded)
-        return fail(ErrorCode::not_found, "missing");
+        return fail(ErrorCode::not_found, "there is no backup {}", id);
     Backup backup{summarise(*job), std::nullopt};
     backup.summary.product_tag = tag(impl_->settings);
     return backup;

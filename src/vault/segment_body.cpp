@@ -92,15 +92,20 @@ Result<SegmentReference> SegmentBody::finish(std::uint64_t tombstones,
 }
 
 Result<> SegmentBody::commit(const SegmentReference& reference) {
-    // Equal content has an equal name; but what stands there may have been damaged since.
-    if (auto existing = SegmentReader::open(store_, reference)) {
-        DAVENPORT_ASSIGN(const auto damage, (*existing)->verify());
-        if (damage.empty()) return {};
+    // Equal content has an equal name; but what stands there may have been damaged since. What is
+    // not there must not be removed: another writer of the same content may commit it at any
+    // moment.
+    if (const auto blob = store_.open(reference.name)) {
+        auto existing = SegmentReader::open(store_, reference);
+        if (existing) {
+            DAVENPORT_ASSIGN(const auto damage, (*existing)->verify());
+            if (damage.empty()) return {};
+        } else if (existing.error().code != ErrorCode::corrupt) {
+            return fail(std::move(existing).error());
+        }
         DAVENPORT_TRY(store_.remove(reference.name));
-    } else if (existing.error().code == ErrorCode::corrupt) {
-        DAVENPORT_TRY(store_.remove(reference.name));
-    } else if (existing.error().code != ErrorCode::not_found) {
-        return fail(std::move(existing).error());
+    } else if (blob.error().code != ErrorCode::not_found) {
+        return fail(blob.error());
     }
     auto committed = blob_->commit(reference.name);
     // Another writer of the same content came first, a moment ago.

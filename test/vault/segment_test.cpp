@@ -122,6 +122,47 @@ TEST_CASE("a damaged segment of the same content is replaced by a sound one") {
     CHECK(must(open(*disk.blobs, reference)->verify()).empty());
 }
 
+namespace {
+
+// Lets somebody else act at the moment when a blob was found missing.
+class RacingStore final : public blobs::BlobStore {
+  public:
+    explicit RacingStore(blobs::BlobStore& inner) : inner_(inner) {}
+    std::function<void()> meanwhile;
+    int removals = 0;
+
+    Result<std::unique_ptr<blobs::BlobWriter>> create() override { return inner_.create(); }
+    Result<std::unique_ptr<blobs::BlobReader>> open(std::string_view name) const override {
+        auto blob = inner_.open(name);
+        if (!blob && meanwhile) meanwhile();
+        return blob;
+    }
+    Result<std::vector<blobs::BlobInfo>> list(std::string_view prefix) const override {
+        return inner_.list(prefix);
+    }
+    Result<> remove(std::string_view name) override {
+        ++removals;
+        return inner_.remove(name);
+    }
+    Result<std::uint64_t> sweep(std::uint64_t age) override { return inner_.sweep(age); }
+
+  private:
+    blobs::BlobStore& inner_;
+};
+
+}  // namespace
+
+TEST_CASE("two writers of the same content do not get in each other's way") {
+    const auto store = blobs::make_memory();
+    const Records records = numbered(50);
+    RacingStore racing(*store);
+    SegmentReference other;
+    racing.meanwhile = [&] { other = must(write_segment(*store, records)); };
+    CHECK(must(write_segment(racing, records)) == other);
+    CHECK(racing.removals == 0);
+    CHECK(must(open(*store, other)->verify()).empty());
+}
+
 TEST_CASE("what may not be appended") {
     const auto store = blobs::make_memory();
     const auto writer = must(SegmentWriter::create(*store));

@@ -26,7 +26,7 @@ struct Settings {
         std::int64_t max_connections = 4096;
         std::int64_t max_header_bytes = 32 * 1024;
         std::int64_t max_body_bytes = std::int64_t{8} << 30;         // an uploaded backup
-        std::int64_t max_bulk_bytes = 32 << 20;                      // a body held in memory
+        std::int64_t max_bulk_bytes = 16 << 20;                      // a body held in memory
         std::int64_t max_attachment_bytes = std::int64_t{1} << 30;   // a document's attachment
         std::int64_t max_appended_bytes = 32 << 20;                  // PUT …/attachments/:name
         std::int64_t max_buffered_bytes = 96 << 20;                  // of all bodies in memory

@@ -64,6 +64,7 @@ class SegmentCursor : public RecordCursor {
 // Thread-safe; cursors are independent of each other and must not outlive the reader.
 class SegmentReader {
   public:
+    // `corrupt` when the blob is missing, too: whoever holds a reference was promised the segment.
     static Result<std::shared_ptr<SegmentReader>> open(const blobs::BlobStore& store,
                                                        const SegmentReference& reference);
     virtual ~SegmentReader() = default;

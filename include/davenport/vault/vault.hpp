@@ -79,8 +79,8 @@ class Vault {
 
     // Writing a backup: segments and attachments first (through `store`), then this, which makes
     // the backup exist. Fills previous_id and previous_sha256. already_exists for a used id, also
-    // that of a removed backup; `corrupt` or `not_found` when a segment or an attachment that it
-    // names is not there.
+    // that of a removed backup; `corrupt` when a segment that it names can't be opened, `not_found`
+    // when an attachment of a new segment is not there.
     Result<> commit(Manifest manifest);
     // What the next backup of that database goes on from: the newest manifest's entry for it, with
     // finished compactions applied to its segment list. An entry whose segments can't be opened is
