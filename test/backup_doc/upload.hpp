@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -17,7 +18,9 @@ class Uploads {
   public:
     std::string put(std::string_view text) {
         const std::string path = directory_ / "upload.json";
-        std::ofstream file(path, std::ios::binary | std::ios::trunc);
+        // A new file each time: some file systems flush a file that was emptied and written again.
+        std::filesystem::remove(path);
+        std::ofstream file(path, std::ios::binary);
         file.write(text.data(), static_cast<std::streamsize>(text.size()));
         file.close();
         REQUIRE(file.good());

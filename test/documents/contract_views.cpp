@@ -212,9 +212,15 @@ TEST_CASE("waiting for a change") {
     put(*f.database, {"a"});
     CHECK(require(f.database->wait_for_change("", 0)));
     const std::string sequence = require(f.database->info()).sequence;
-    std::thread writer([&] { put(*f.database, {"b"}); });
-    CHECK(require(f.database->wait_for_change(sequence, 60'000)));
+    // Catch's checks belong to the main thread.
+    std::thread writer([&] {
+        DocumentWrite write;
+        write.id = "b";
+        (void)f.database->write({&write, 1}, WriteMode::overwrite, Atomicity::each);
+    });
+    const auto waited = f.database->wait_for_change(sequence, 60'000);
     writer.join();
+    CHECK(require(waited));
     CHECK(error_of(f.database->wait_for_change("x", 0)).code == ErrorCode::invalid_argument);
 }
 
