@@ -50,7 +50,8 @@ Result<std::map<std::string, std::string, std::less<>>> query_parameters(
         if (std::find(known.begin(), known.end(), name) == known.end())
             return fail(ErrorCode::invalid_argument, "unknown query parameter \"{}\"", name);
         if (!parameters.emplace(name, std::move(value)).second)
-            return fail(ErrorCode::invalid_argument, "the query parameter \"{}\" stands twice", name);
+            return fail(ErrorCode::invalid_argument, "the query parameter \"{}\" stands twice",
+                        name);
     }
     return parameters;
 }
@@ -60,7 +61,8 @@ Result<std::uint64_t> parse_number(std::string_view name, std::string_view text,
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value > maximum)
-        return fail(ErrorCode::invalid_argument, "{} must be a whole number from 0 to {}", name, maximum);
+        return fail(ErrorCode::invalid_argument, "{} must be a whole number from 0 to {}", name,
+                    maximum);
     return value;
 }
 

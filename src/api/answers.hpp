@@ -27,6 +27,7 @@ Result<std::map<std::string, std::string, std::less<>>> query_parameters(
     const http::Request& request, const std::vector<std::string_view>& known);
 
 // A number from `text` between the bounds; invalid_argument names the parameter.
-Result<std::uint64_t> parse_number(std::string_view name, std::string_view text, std::uint64_t maximum);
+Result<std::uint64_t> parse_number(std::string_view name, std::string_view text,
+                                   std::uint64_t maximum);
 
 }  // namespace davenport::api

@@ -43,14 +43,12 @@ void add_audit_routes(http::Router& router, const Surroundings& surroundings) {
         add_everywhere(router, surroundings, "GET", pattern, http::BodyPolicy::none(), read,
                        std::move(handler));
     };
-    add("/verification",
-        [audit](http::Request&, std::string_view) { return audit->verify({}); });
+    add("/verification", [audit](http::Request&, std::string_view) { return audit->verify({}); });
     add("/backups/:id/verification", [audit](http::Request& request, std::string_view) {
         return audit->verify({request.capture("id")});
     });
-    add("/backups/:id/diff/:other", [audit](http::Request& request, std::string_view) {
-        return audit->diff(request);
-    });
+    add("/backups/:id/diff/:other",
+        [audit](http::Request& request, std::string_view) { return audit->diff(request); });
 }
 
 }  // namespace davenport::api

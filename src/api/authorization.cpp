@@ -28,11 +28,12 @@ http::Response forbidden(const std::vector<std::string_view>& actions) {
 
 http::Guard Authorization::require(Credentials credentials,
                                    std::vector<std::string_view> any_of) const {
-    return [this, credentials, any_of = std::move(any_of)](
-               http::Request& request) -> std::optional<http::Response> {
+    return [this, credentials,
+            any_of = std::move(any_of)](http::Request& request) -> std::optional<http::Response> {
         Result<rbac::Identity> identity =
             credentials == Credentials::session
-                ? access_.authenticate_session(cookie(request, session_cookie), request.remote_address)
+                ? access_.authenticate_session(cookie(request, session_cookie),
+                                               request.remote_address)
                 : access_.authenticate(request.headers.get("Authorization").value_or(""),
                                        request.remote_address);
         if (!identity) return unauthorized(identity.error());

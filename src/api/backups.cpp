@@ -28,9 +28,10 @@ class Backups {
                                 {"message", "already_in_progress"},
                                 {"id", id.error().detail}});
         if (!id) return error_answer(id.error());
-        return answer(202, {{"message", "in-progress"},
-                            {"id", *id},
-                            {"url", fmt::format("{}/ak/api/{}/backups/{}", public_url_(), version, *id)}});
+        return answer(
+            202, {{"message", "in-progress"},
+                  {"id", *id},
+                  {"url", fmt::format("{}/ak/api/{}/backups/{}", public_url_(), version, *id)}});
     }
 
     http::Response list() const {
@@ -69,7 +70,8 @@ class Backups {
         std::vector<std::string> faults;
         for (const auto& member : *body)
             if (member.key() != "attachment")
-                faults.push_back(fmt::format("unknown parameter \"{}\"", std::string(member.key())));
+                faults.push_back(
+                    fmt::format("unknown parameter \"{}\"", std::string(member.key())));
         const json::string* text = string_member(*body, "attachment");
         if (!body->contains("attachment"))
             faults.emplace_back("missing parameter \"attachment\"");
@@ -79,7 +81,8 @@ class Backups {
         if (find_fault(name)) faults.push_back(*find_fault(name));
         if (!faults.empty()) return faults_answer(faults);
 
-        const auto appended = service_.append(request.capture("id"), name, {text->data(), text->size()});
+        const auto appended =
+            service_.append(request.capture("id"), name, {text->data(), text->size()});
         if (!appended && (appended.error().code == ErrorCode::not_found ||
                           appended.error().code == ErrorCode::invalid_argument))
             return message_answer(400, "cannot append. error getting existing backup doc");

@@ -11,7 +11,8 @@ constexpr std::string_view secret_members[] = {"api_secret", "password", "pass"}
 template <std::size_t N>
 std::string first_text(const json::object& object, const std::string_view (&names)[N]) {
     for (const std::string_view name : names)
-        if (const json::string* text = string_member(object, name)) return {text->data(), text->size()};
+        if (const json::string* text = string_member(object, name))
+            return {text->data(), text->size()};
     return {};
 }
 
@@ -19,8 +20,7 @@ class Login {
   public:
     explicit Login(const Surroundings& surroundings)
         : service_(surroundings.service),
-          cookies_are_secure_(
-              !surroundings.service.settings().http.tls_certificate_file.empty()) {}
+          cookies_are_secure_(!surroundings.service.settings().http.tls_certificate_file.empty()) {}
 
     http::Response log_in(const http::Request& request) const {
         const auto body = parse_json_object(request.body);
@@ -36,7 +36,8 @@ class Login {
         if (!session) {
             http::Response response = error_answer(session.error());
             if (response.status == 401)
-                response.headers.set("WWW-Authenticate", "Basic realm=\"davenport\", charset=\"UTF-8\"");
+                response.headers.set("WWW-Authenticate",
+                                     "Basic realm=\"davenport\", charset=\"UTF-8\"");
             return response;
         }
         http::Response response = answer(200, description(session->identity));
@@ -87,10 +88,12 @@ void add_login_routes(http::Router& router, const Surroundings& surroundings) {
         const auto path = [&](std::string_view name) {
             return fmt::format("/api/{}/auth/{}", version, name);
         };
-        router.add({"POST", path("login"), small, {},
-                    [login](http::Request& request) { return login->log_in(request); }});
-        router.add({"POST", path("logout"), small, {},
-                    [login](http::Request& request) { return login->log_out(request); }});
+        router.add({"POST", path("login"), small, {}, [login](http::Request& request) {
+                        return login->log_in(request);
+                    }});
+        router.add({"POST", path("logout"), small, {}, [login](http::Request& request) {
+                        return login->log_out(request);
+                    }});
         router.add({"GET", path("session"), http::BodyPolicy::none(),
                     surroundings.authorization.require(Credentials::session, {}),
                     [](http::Request& request) { return Login::session(request); }});

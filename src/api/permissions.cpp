@@ -39,7 +39,8 @@ class Permissions {
             else if (member.key() == "description" && !member.value().is_string())
                 faults.emplace_back("parameter \"description\" must be a string");
             else if (member.key() != "description")
-                faults.push_back(fmt::format("unknown parameter \"{}\"", std::string(member.key())));
+                faults.push_back(
+                    fmt::format("unknown parameter \"{}\"", std::string(member.key())));
         }
         if (!body->contains("roles")) faults.emplace_back("missing parameter \"roles\"");
         if (!faults.empty()) return faults_answer(faults);
@@ -90,7 +91,8 @@ class Permissions {
                     else
                         faults.emplace_back("parameter \"expiration_secs\" must be a whole number");
                 } else if (member.key() != "description") {
-                    faults.push_back(fmt::format("unknown parameter \"{}\"", std::string(member.key())));
+                    faults.push_back(
+                        fmt::format("unknown parameter \"{}\"", std::string(member.key())));
                 }
             }
         }
@@ -99,7 +101,8 @@ class Permissions {
             faults.push_back(
                 fmt::format("parameter \"expiration_secs\" must be from 1 to {}", longest));
         if (!faults.empty()) return faults_answer(faults);
-        const auto token = access_.create_token(caller(request), std::move(roles), expiration_secs * 1000);
+        const auto token =
+            access_.create_token(caller(request), std::move(roles), expiration_secs * 1000);
         if (!token && token.error().code == ErrorCode::invalid_argument)
             return faults_answer({token.error().message});
         if (!token) return error_answer(token.error());
@@ -141,8 +144,9 @@ void add_permission_routes(http::Router& router, const Surroundings& surrounding
                    [permissions](http::Request& request, std::string_view) {
                        return permissions->create_key(request);
                    });
-    add_everywhere(router, surroundings, "GET", "/permissions/keys", http::BodyPolicy::none(), manage,
-                   [permissions](http::Request&, std::string_view) { return permissions->list_keys(); });
+    add_everywhere(
+        router, surroundings, "GET", "/permissions/keys", http::BodyPolicy::none(), manage,
+        [permissions](http::Request&, std::string_view) { return permissions->list_keys(); });
     add_everywhere(router, surroundings, "DELETE", "/permissions/keys/:key", small, manage,
                    [permissions](http::Request& request, std::string_view) {
                        return permissions->remove_key(request);

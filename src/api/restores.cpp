@@ -23,9 +23,10 @@ Result<std::vector<std::string>> skip_ids(std::string_view parameter, std::strin
 }
 
 Result<Wishes> wishes_of(const http::Request& http_request) {
-    DAVENPORT_ASSIGN(const auto parameters,
-                     query_parameters(http_request, {"skip_system", "skip_components", "skip_sessions",
-                                                     "mode", "dry_run", "skip_cache"}));
+    DAVENPORT_ASSIGN(
+        const auto parameters,
+        query_parameters(http_request, {"skip_system", "skip_components", "skip_sessions", "mode",
+                                        "dry_run", "skip_cache"}));
     Wishes wishes;
     service::RestoreRequest& request = wishes.request;
     for (const auto& [name, value] : parameters) {
@@ -86,14 +87,16 @@ class Restores {
     }
 
   private:
-    static std::vector<std::string> read_body(const std::string& text, service::RestoreRequest& request) {
+    static std::vector<std::string> read_body(const std::string& text,
+                                              service::RestoreRequest& request) {
         if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};
         const auto body = parse_json_object(text);
         if (!body) return {body.error().message};
         std::vector<std::string> faults;
         for (const auto& member : *body) {
             if (member.key() != "client_webhook_url")
-                faults.push_back(fmt::format("unknown parameter \"{}\"", std::string(member.key())));
+                faults.push_back(
+                    fmt::format("unknown parameter \"{}\"", std::string(member.key())));
             else if (const json::string* url = member.value().if_string())
                 request.client_webhook_url.assign(url->data(), url->size());
             else
@@ -110,7 +113,8 @@ class Restores {
     http::Response started(const Result<service::StartedRestore>& restore) const {
         if (!restore && restore.error().code == ErrorCode::in_progress) {
             const std::string& holder = restore.error().detail;
-            json::object body{{"statusCode", 400}, {"message", "already_in_progress"}, {"id", holder}};
+            json::object body{
+                {"statusCode", 400}, {"message", "already_in_progress"}, {"id", holder}};
             if (service_.transaction(holder)) body["url"] = transaction_url(holder);
             return answer(400, body);
         }
@@ -133,14 +137,12 @@ void add_restore_routes(http::Router& router, const Surroundings& surroundings) 
     const std::vector<std::string_view> change = {rbac::action::settings};
     const auto upload = http::BodyPolicy::spool(
         static_cast<std::uint64_t>(surroundings.service.settings().http.max_body_bytes));
-    add_everywhere(router, surroundings, "PUT", "/backups", upload, change,
-                   [restores](http::Request& request, std::string_view) {
-                       return restores->upload(request);
-                   });
-    add_everywhere(router, surroundings, "PUT", "/backups/:id", http::BodyPolicy::text(64 * 1024), change,
-                   [restores](http::Request& request, std::string_view) {
-                       return restores->by_id(request);
-                   });
+    add_everywhere(
+        router, surroundings, "PUT", "/backups", upload, change,
+        [restores](http::Request& request, std::string_view) { return restores->upload(request); });
+    add_everywhere(
+        router, surroundings, "PUT", "/backups/:id", http::BodyPolicy::text(64 * 1024), change,
+        [restores](http::Request& request, std::string_view) { return restores->by_id(request); });
 }
 
 }  // namespace davenport::api

@@ -15,11 +15,10 @@ void add_everywhere(http::Router& router, const Surroundings& surroundings, std:
     static constexpr std::string_view versions[] = {"v1", "v2", "v3"};
     for (const auto& [prefix, credentials] : prefixes)
         for (const std::string_view version : versions)
-            router.add({std::string(method), fmt::format("{}/{}{}", prefix, version, pattern), body,
-                        surroundings.authorization.require(credentials, any_of_actions),
-                        [handler, version](http::Request& request) {
-                            return handler(request, version);
-                        }});
+            router.add(
+                {std::string(method), fmt::format("{}/{}{}", prefix, version, pattern), body,
+                 surroundings.authorization.require(credentials, any_of_actions),
+                 [handler, version](http::Request& request) { return handler(request, version); }});
 }
 
 void add_routes(http::Router& router, const Surroundings& surroundings) {

@@ -6,9 +6,12 @@ namespace {
 
 std::string_view state_name(webhooks::Delivery::State state) {
     switch (state) {
-        case webhooks::Delivery::State::waiting: return "waiting";
-        case webhooks::Delivery::State::delivered: return "delivered";
-        case webhooks::Delivery::State::given_up: return "given_up";
+        case webhooks::Delivery::State::waiting:
+            return "waiting";
+        case webhooks::Delivery::State::delivered:
+            return "delivered";
+        case webhooks::Delivery::State::given_up:
+            return "given_up";
     }
     return "";
 }
@@ -32,7 +35,8 @@ struct Page {
 };
 
 Result<Page> page_of(const http::Request& request) {
-    DAVENPORT_ASSIGN(const auto parameters, query_parameters(request, {"limit", "skip", "skip_cache"}));
+    DAVENPORT_ASSIGN(const auto parameters,
+                     query_parameters(request, {"limit", "skip", "skip_cache"}));
     Page page;
     if (const auto limit = parameters.find("limit"); limit != parameters.end()) {
         DAVENPORT_ASSIGN(page.limit, parse_number("limit", limit->second, 1000));
@@ -103,19 +107,17 @@ void add_webhook_routes(http::Router& router, const Surroundings& surroundings) 
                    [webhooks](http::Request& request, std::string_view) {
                        return webhooks->transaction(request);
                    });
-    add_everywhere(router, surroundings, "GET", "/webhooks", none, view,
-                   [webhooks](http::Request& request, std::string_view) {
-                       return webhooks->list(request);
-                   });
+    add_everywhere(
+        router, surroundings, "GET", "/webhooks", none, view,
+        [webhooks](http::Request& request, std::string_view) { return webhooks->list(request); });
     add_everywhere(router, surroundings, "GET", "/webhooks/deliveries", none, view,
                    [webhooks](http::Request& request, std::string_view) {
                        return webhooks->deliveries(request);
                    });
-    add_everywhere(router, surroundings, "POST", "/webhooks/deliveries/:id/replay",
-                   http::BodyPolicy::text(1024), {rbac::action::settings},
-                   [webhooks](http::Request& request, std::string_view) {
-                       return webhooks->replay(request);
-                   });
+    add_everywhere(
+        router, surroundings, "POST", "/webhooks/deliveries/:id/replay",
+        http::BodyPolicy::text(1024), {rbac::action::settings},
+        [webhooks](http::Request& request, std::string_view) { return webhooks->replay(request); });
 }
 
 }  // namespace davenport::api

@@ -6,7 +6,8 @@
 namespace davenport {
 namespace {
 
-constexpr char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr std::array<std::int8_t, 256> base64_values = [] {
     std::array<std::int8_t, 256> values{};
@@ -45,14 +46,17 @@ Result<std::string> from_hex(std::string_view text) {
         const int high = hex_value(text[i]);
         const int low = hex_value(text[i + 1]);
         if (high < 0 || low < 0)
-            return fail(ErrorCode::invalid_argument, "not a hex digit at byte {}", high < 0 ? i : i + 1);
+            return fail(ErrorCode::invalid_argument, "not a hex digit at byte {}",
+                        high < 0 ? i : i + 1);
         bytes.push_back(static_cast<char>(high * 16 + low));
     }
     return bytes;
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
-    const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
+    const auto at = [&](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i]));
+    };
     const std::size_t start = out.size();
     out.resize(start + (bytes.size() + 2) / 3 * 4);
     char* to = out.data() + start;
@@ -81,10 +85,11 @@ std::string to_base64(std::string_view bytes) {
 
 Result<std::string> from_base64(std::string_view text) {
     if (text.size() % 4 != 0)
-        return fail(ErrorCode::invalid_argument, "base64 text of length {}, which is no multiple of 4",
-                    text.size());
+        return fail(ErrorCode::invalid_argument,
+                    "base64 text of length {}, which is no multiple of 4", text.size());
     std::size_t padding = 0;
-    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=')
+        ++padding;
     std::string bytes;
     bytes.reserve(text.size() / 4 * 3);
     std::uint32_t group = 0;
@@ -135,7 +140,8 @@ std::size_t find_invalid_utf8(std::string_view text) {
             if (c == 0xF0) low = 0x90;
             if (c == 0xF4) high = 0x8F;
         }
-        if (length == 0 || i + length > text.size() || at(i + 1) < low || at(i + 1) > high) return i;
+        if (length == 0 || i + length > text.size() || at(i + 1) < low || at(i + 1) > high)
+            return i;
         for (std::size_t k = 2; k < length; ++k)
             if (at(i + k) < 0x80 || at(i + k) > 0xBF) return i;
         i += length;

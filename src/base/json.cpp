@@ -76,7 +76,8 @@ Result<json::value> parse_json(std::string_view text) {
         json::error_code error;
         std::size_t used = checker.write_some(false, text.data(), text.size(), error);
         if (!checker.handler().duplicate.empty())
-            return fail(ErrorCode::invalid_argument, "malformed JSON at byte {}: the key \"{}\" stands twice in one object",
+            return fail(ErrorCode::invalid_argument,
+                        "malformed JSON at byte {}: the key \"{}\" stands twice in one object",
                         used, checker.handler().duplicate);
 
         json::parser parser({}, options);
@@ -85,8 +86,7 @@ Result<json::value> parse_json(std::string_view text) {
         if (error)
             return fail(ErrorCode::invalid_argument, "malformed JSON at byte {}: {}", used,
                         error.message());
-        if (used < text.size() &&
-            text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
+        if (used < text.size() && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
             return fail(ErrorCode::invalid_argument,
                         "malformed JSON at byte {}: text after the end of the value", used);
         return parser.release();
@@ -151,11 +151,21 @@ void append_quoted(std::string& out, std::string_view text) {
         out.append(text, plain, i - plain);
         plain = i + 1;
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
                 out += "\\u00";
                 out.push_back(hex[c >> 4]);

@@ -26,7 +26,8 @@ int run(const CommonOptions& options) {
         return exit_operation_failed;
     }
     return print_result(fmt::format("{}  complete, {} documents in {}\n", text_or(*backup, "id"),
-                                    number_or_zero(*backup, "doc_count"), text_or(*backup, "elapsed")));
+                                    number_or_zero(*backup, "doc_count"),
+                                    text_or(*backup, "elapsed")));
 }
 
 }  // namespace

@@ -29,15 +29,17 @@ int run(const Options& options) {
                 text += fmt::format("{} {}  {}\n", sign_of(text_or(*object, "change")),
                                     text_or(*object, "db"), text_or(*object, "id"));
     if (boolean_member(*difference, "truncated").value_or(false)) text += "… and more\n";
-    text += fmt::format("{} added, {} changed, {} removed\n", number_or_zero(*difference, "added"),
-                        number_or_zero(*difference, "changed"), number_or_zero(*difference, "removed"));
+    text +=
+        fmt::format("{} added, {} changed, {} removed\n", number_or_zero(*difference, "added"),
+                    number_or_zero(*difference, "changed"), number_or_zero(*difference, "removed"));
     return print_result(text);
 }
 
 }  // namespace
 
 void add_diff(CLI::App& program, Work& chosen) {
-    auto* command = program.add_subcommand("diff", "Tell which documents differ between two backups");
+    auto* command =
+        program.add_subcommand("diff", "Tell which documents differ between two backups");
     const auto options = std::make_shared<Options>();
     command->add_option("BEFORE", options->before, "a backup")->required();
     command->add_option("AFTER", options->after, "a later one")->required();

@@ -19,9 +19,8 @@ Result<json::object> create_key(const Options& options) {
                      service->access().create_key(options.roles, options.description));
     json::array roles;
     for (const std::string& role : key.info.roles) roles.emplace_back(role);
-    return json::object{{"api_key", key.info.api_key},
-                        {"api_secret", key.api_secret},
-                        {"roles", std::move(roles)}};
+    return json::object{
+        {"api_key", key.info.api_key}, {"api_secret", key.api_secret}, {"roles", std::move(roles)}};
 }
 
 }  // namespace
@@ -31,7 +30,9 @@ void add_keys(CLI::App& program, Work& chosen) {
     keys->require_subcommand(1);
     auto* create = keys->add_subcommand("create", "Make an API key and print it, once");
     const auto options = std::make_shared<Options>();
-    create->add_option("--role", options->roles, "manager, writer, reader or auditor; may be repeated")
+    create
+        ->add_option("--role", options->roles,
+                     "manager, writer, reader or auditor; may be repeated")
         ->required();
     create->add_option("--description", options->description, "what the key is for");
     options->add_data_options(*create);

@@ -17,10 +17,11 @@ std::string counts_text(const json::object& counts) {
     if (const json::object* databases = object_member(counts, "dbs"))
         for (const auto& [name, value] : *databases)
             if (const json::object* row = value.if_object())
-                text += fmt::format("{}: {} to create, {} to change, {} unchanged, {} to delete, {} skipped\n",
-                                    std::string(name), number_or_zero(*row, "created"),
-                                    number_or_zero(*row, "changed"), number_or_zero(*row, "unchanged"),
-                                    number_or_zero(*row, "deleted"), number_or_zero(*row, "skipped"));
+                text += fmt::format(
+                    "{}: {} to create, {} to change, {} unchanged, {} to delete, {} skipped\n",
+                    std::string(name), number_or_zero(*row, "created"),
+                    number_or_zero(*row, "changed"), number_or_zero(*row, "unchanged"),
+                    number_or_zero(*row, "deleted"), number_or_zero(*row, "skipped"));
     return text;
 }
 
@@ -35,7 +36,8 @@ int run(Options& options) {
     }();
     if (!ended) return report(ended.error());
 
-    if (options.dry_run) return options.json ? print_json(*ended) : print_result(counts_text(*ended));
+    if (options.dry_run)
+        return options.json ? print_json(*ended) : print_result(counts_text(*ended));
 
     const bool success = text_or(*ended, "status") == "success";
     if (options.json) {
@@ -62,7 +64,8 @@ void add_restore(CLI::App& program, Work& chosen) {
                         "id of a components document to leave alone; may be repeated");
     command->add_option("--skip-sessions", options->wishes.skip_sessions, "the same for sessions");
     command->add_option("--skip-system", options->wishes.skip_system, "the same for system");
-    command->add_flag("--exact", options->exact, "also delete documents that the backup does not hold");
+    command->add_flag("--exact", options->exact,
+                      "also delete documents that the backup does not hold");
     command->add_flag("--dry-run", options->dry_run, "only count what would change");
     command->add_option("--webhook", options->wishes.webhook_url, "URL that is told the result");
     options->add_data_options(*command);

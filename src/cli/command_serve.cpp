@@ -5,11 +5,11 @@
 #include "davenport/service/service.hpp"
 #include "output.hpp"
 
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <charconv>
 #include <csignal>
 #include <future>
-#include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 namespace davenport::cli {
 namespace {
@@ -86,8 +86,7 @@ int run(const CommonOptions& options) {
     // Only known once the server listens, when requests may already be on their way.
     std::promise<std::string> public_url;
     const api::Surroundings surroundings{
-        **service, authorization,
-        [url = public_url.get_future().share()] { return url.get(); }};
+        **service, authorization, [url = public_url.get_future().share()] { return url.get(); }};
     http::Router router;
     api::add_routes(router, surroundings);
 
@@ -95,7 +94,8 @@ int run(const CommonOptions& options) {
     if (!server) return report(server.error());
     const std::string url = url_of(*settings, address, (*server)->port());
     public_url.set_value(settings->http.public_url.empty() ? url : settings->http.public_url);
-    if (print_result(fmt::format("listening on {}\n", url)) != exit_success) return exit_operation_failed;
+    if (print_result(fmt::format("listening on {}\n", url)) != exit_success)
+        return exit_operation_failed;
 
     int received = 0;
     sigwait(&signals, &received);

@@ -29,8 +29,8 @@ int run(const Options& options) {
 }  // namespace
 
 void add_show(CLI::App& program, Work& chosen) {
-    auto* command =
-        program.add_subcommand("show", "Write a backup doc to stdout; `restore` takes it as a file");
+    auto* command = program.add_subcommand(
+        "show", "Write a backup doc to stdout; `restore` takes it as a file");
     const auto options = std::make_shared<Options>();
     command->add_option("ID", options->id, "the backup")->required();
     command->add_flag("--no-docs", options->envelope_only, "without documents and attachments");

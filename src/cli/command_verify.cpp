@@ -42,7 +42,8 @@ int run(const Options& options) {
 
 void add_verify(CLI::App& program, Work& chosen) {
     auto* command = program.add_subcommand(
-        "verify", "Re-read backups and check every hash; exit code 9 when something is not as written");
+        "verify",
+        "Re-read backups and check every hash; exit code 9 when something is not as written");
     const auto options = std::make_shared<Options>();
     command->add_option("ID", options->ids, "the backups (default: all, and their chain)");
     options->add_data_options(*command);

@@ -1,7 +1,7 @@
 #include "common_options.hpp"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 namespace davenport::cli {
 
@@ -13,9 +13,10 @@ void CommonOptions::add_data_options(CLI::App& command) {
 
 void CommonOptions::add_service_options(CLI::App& command) {
     command.add_option("--url", url, "work on the running service at this URL");
-    command.add_option("--key", key,
-                       "KEY:SECRET for --url; the environment variable DAVENPORT_KEY keeps it out of "
-                       "the shell's history");
+    command.add_option(
+        "--key", key,
+        "KEY:SECRET for --url; the environment variable DAVENPORT_KEY keeps it out of "
+        "the shell's history");
 }
 
 void CommonOptions::add_output_options(CLI::App& command) {

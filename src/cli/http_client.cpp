@@ -1,25 +1,35 @@
 #include "http_client.hpp"
 
-#include <cerrno>
-#include <cstdio>
 #include <curl/curl.h>
 #include <sys/stat.h>
+#include <cerrno>
+#include <cstdio>
 
 namespace davenport::cli {
 namespace {
 
 ErrorCode code_of(long status) {
     switch (status) {
-        case 400: return ErrorCode::invalid_argument;
-        case 401: return ErrorCode::unauthorized;
-        case 403: return ErrorCode::forbidden;
-        case 404: return ErrorCode::not_found;
-        case 409: return ErrorCode::in_use;
-        case 413: return ErrorCode::too_large;
-        case 429: return ErrorCode::too_many;
-        case 503: return ErrorCode::unavailable;
-        case 507: return ErrorCode::no_space;
-        default: return status >= 500 ? ErrorCode::internal : ErrorCode::invalid_argument;
+        case 400:
+            return ErrorCode::invalid_argument;
+        case 401:
+            return ErrorCode::unauthorized;
+        case 403:
+            return ErrorCode::forbidden;
+        case 404:
+            return ErrorCode::not_found;
+        case 409:
+            return ErrorCode::in_use;
+        case 413:
+            return ErrorCode::too_large;
+        case 429:
+            return ErrorCode::too_many;
+        case 503:
+            return ErrorCode::unavailable;
+        case 507:
+            return ErrorCode::no_space;
+        default:
+            return status >= 500 ? ErrorCode::internal : ErrorCode::invalid_argument;
     }
 }
 
@@ -30,7 +40,8 @@ Error told_by(const HttpClient::Answer& answer) {
     std::string told = text_or(*body, "message", text_or(*body, "reason", text_or(*body, "error")));
     if (const json::array* lines = array_member(*body, "msgs"))
         for (const json::value& line : *lines)
-            if (line.is_string()) told += (told.empty() ? "" : "; ") + std::string(line.as_string());
+            if (line.is_string())
+                told += (told.empty() ? "" : "; ") + std::string(line.as_string());
     if (!told.empty()) error.message += ": " + told;
     if (text_or(*body, "message") == "already_in_progress") {
         error.code = ErrorCode::in_progress;
@@ -104,7 +115,8 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     } else if (transfer.method != "GET") {
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, transfer.method.c_str());
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer.body.c_str());
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         static_cast<curl_off_t>(transfer.body.size()));
     }
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     const CURLcode outcome = curl_easy_perform(curl);

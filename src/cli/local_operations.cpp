@@ -2,9 +2,9 @@
 #include "davenport/service/reports.hpp"
 #include "davenport/service/service.hpp"
 
-#include <filesystem>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <filesystem>
 
 namespace davenport::cli {
 namespace {
@@ -33,10 +33,11 @@ class LocalOperations final : public Operations {
 
     Result<json::object> envelope(const std::string& id) override {
         std::string text;
-        DAVENPORT_TRY(write(id, backup_doc::Contents::envelope_only, [&](std::string_view part) -> Result<> {
-            text += part;
-            return {};
-        }));
+        DAVENPORT_TRY(
+            write(id, backup_doc::Contents::envelope_only, [&](std::string_view part) -> Result<> {
+                text += part;
+                return {};
+            }));
         return parse_json_object(text);
     }
 
@@ -86,10 +87,10 @@ class LocalOperations final : public Operations {
   private:
     Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
         DAVENPORT_ASSIGN(auto backup, service_->backup(id));
-        DAVENPORT_ASSIGN(const auto writer,
-                         backup_doc::Writer::create(service_->vault(), std::move(backup.summary),
-                                                    backup.manifest ? &*backup.manifest : nullptr,
-                                                    contents));
+        DAVENPORT_ASSIGN(
+            const auto writer,
+            backup_doc::Writer::create(service_->vault(), std::move(backup.summary),
+                                       backup.manifest ? &*backup.manifest : nullptr, contents));
         std::vector<char> buffer(256 * 1024);
         for (;;) {
             DAVENPORT_ASSIGN(const std::size_t size, writer->read(buffer));
@@ -104,7 +105,8 @@ class LocalOperations final : public Operations {
         const std::string copy =
             fmt::format("{}/command-line-{}.json", service_->spool_directory(), getpid());
         std::error_code error;
-        std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing, error);
+        std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing,
+                                   error);
         if (error) return fail(posix_error("can't copy " + file, error.value()));
         auto started = service_->start_restore_of_upload(copy, request);
         std::filesystem::remove(copy, error);

@@ -2,13 +2,13 @@
 #include "davenport/service/version.hpp"
 #include "output.hpp"
 
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <cstring>
 #include <curl/curl.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -30,8 +30,8 @@ void hide_secrets(int count, char** arguments) {
 int main(int count, char** arguments) {
     using namespace davenport::cli;
     std::signal(SIGPIPE, SIG_IGN);
-    // Large bodies come and go; what was freed must go back to the system, or a service that once took a
-    // big request stays big.
+    // Large bodies come and go; what was freed must go back to the system, or a service that once
+    // took a big request stays big.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
     mallopt(M_MMAP_THRESHOLD, 1 << 20);

@@ -21,8 +21,8 @@ inline int report(const Error& error) {
 
 // Results go to stdout; a full disk or a closed pipe must not look like success.
 inline int print_result(std::string_view text) {
-    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-                         std::fflush(stdout) == 0;
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return written ? exit_success
                    : report(Error{ErrorCode::io, "the result could not be written to stdout", {}});
 }

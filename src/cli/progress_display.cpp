@@ -1,13 +1,14 @@
 #include "progress_display.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <algorithm>
 
 namespace davenport::cli {
 
 ProgressDisplay::ProgressDisplay(std::string what)
-    : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) == 1),
+    : what_(std::move(what)),
+      terminal_(isatty(STDERR_FILENO) == 1),
       last_(std::chrono::steady_clock::now()) {}
 
 ProgressDisplay::~ProgressDisplay() {
@@ -20,8 +21,8 @@ void ProgressDisplay::show(const Status& status) {
     if (now - last_ < pause) return;
     last_ = now;
     const std::string counts =
-        fmt::format("{} of {} documents, {:.1f} MB", status.done, std::max(status.total, status.done),
-                    static_cast<double>(status.bytes) / 1e6);
+        fmt::format("{} of {} documents, {:.1f} MB", status.done,
+                    std::max(status.total, status.done), static_cast<double>(status.bytes) / 1e6);
     if (!terminal_) {
         fmt::print(stderr, "{}: {}\n", what_, counts);
         return;

@@ -7,8 +7,8 @@
 
 namespace davenport::cli {
 
-// Shows how far something has come on stderr: a bar that rewrites itself on a terminal, else a plain
-// line every few seconds.
+// Shows how far something has come on stderr: a bar that rewrites itself on a terminal, else a
+// plain line every few seconds.
 class ProgressDisplay {
   public:
     explicit ProgressDisplay(std::string what);

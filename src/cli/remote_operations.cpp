@@ -57,28 +57,33 @@ class RemoteOperations final : public Operations {
     Result<json::object> verify(const std::vector<std::string>& ids) override {
         if (ids.empty()) return HttpClient::expect(client_.send("GET", path("/verification")));
         json::object sum{{"sound", true}, {"findings", json::array()}};
-        static constexpr std::string_view counts[] = {"backups", "segments", "attachments", "bytes"};
+        static constexpr std::string_view counts[] = {"backups", "segments", "attachments",
+                                                      "bytes"};
         for (const std::string& id : ids) {
-            DAVENPORT_ASSIGN(const json::object one,
-                             HttpClient::expect(client_.send(
-                                 "GET", path("/backups/" + http::percent_encode(id) + "/verification"))));
+            DAVENPORT_ASSIGN(
+                const json::object one,
+                HttpClient::expect(client_.send(
+                    "GET", path("/backups/" + http::percent_encode(id) + "/verification"))));
             if (!boolean_member(one, "sound").value_or(false)) sum["sound"] = false;
             for (const std::string_view count : counts)
                 sum[json::string_view(count.data(), count.size())] =
                     number_or_zero(sum, count) + number_or_zero(one, count);
             if (const json::array* findings = array_member(one, "findings"))
-                for (const json::value& finding : *findings) sum["findings"].as_array().push_back(finding);
+                for (const json::value& finding : *findings)
+                    sum["findings"].as_array().push_back(finding);
         }
         return sum;
     }
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
-        return HttpClient::expect(client_.send("GET", path("/backups/" + http::percent_encode(before) +
-                                                           "/diff/" + http::percent_encode(after))));
+        return HttpClient::expect(
+            client_.send("GET", path("/backups/" + http::percent_encode(before) + "/diff/" +
+                                     http::percent_encode(after))));
     }
 
     Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
-        std::string query = wishes.mode == RestoreWishes::Mode::exact ? "?mode=exact" : "?mode=overlay";
+        std::string query =
+            wishes.mode == RestoreWishes::Mode::exact ? "?mode=exact" : "?mode=overlay";
         if (wishes.run == RestoreWishes::Run::dry) query += "&dry_run=true";
         const auto skip = [&](std::string_view name, const std::vector<std::string>& ids) {
             if (!ids.empty())
@@ -91,14 +96,16 @@ class RemoteOperations final : public Operations {
         Result<HttpClient::Answer> sent = HttpClient::Answer{};
         if (std::filesystem::is_regular_file(wishes.source)) {
             if (!wishes.webhook_url.empty())
-                return fail(ErrorCode::invalid_argument,
-                            "--webhook: for a file on a service, write client_webhook_url into the file");
+                return fail(
+                    ErrorCode::invalid_argument,
+                    "--webhook: for a file on a service, write client_webhook_url into the file");
             sent = client_.upload(path("/backups") + query, wishes.source);
         } else {
             std::string body;
             if (!wishes.webhook_url.empty())
                 body = to_text(json::object{{"client_webhook_url", wishes.webhook_url}});
-            sent = client_.send("PUT", path("/backups/" + http::percent_encode(wishes.source)) + query, body);
+            sent = client_.send(
+                "PUT", path("/backups/" + http::percent_encode(wishes.source)) + query, body);
         }
         DAVENPORT_ASSIGN(json::object answer, HttpClient::expect(sent));
         if (wishes.run == RestoreWishes::Run::dry) return answer;
@@ -108,8 +115,8 @@ class RemoteOperations final : public Operations {
   private:
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 
-    // The answer's URL may name a public address that is not reachable from here: only its last part
-    // is used.
+    // The answer's URL may name a public address that is not reachable from here: only its last
+    // part is used.
     Result<json::object> follow(const std::string& url, const Watcher& watch) {
         const std::string tx = url.substr(url.rfind('/') + 1);
         for (;;) {
@@ -117,7 +124,8 @@ class RemoteOperations final : public Operations {
                              HttpClient::expect(client_.send("GET", path("/webhooks/txs/" + tx))));
             if (text_or(transaction, "status") != "pending") return transaction;
             if (const json::object* progress = object_member(transaction, "progress"))
-                watch({number_or_zero(*progress, "docs_done"), number_or_zero(*progress, "docs_total"),
+                watch({number_or_zero(*progress, "docs_done"),
+                       number_or_zero(*progress, "docs_total"),
                        number_or_zero(*progress, "bytes")});
             std::this_thread::sleep_for(pause_between_looks);
         }

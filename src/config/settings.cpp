@@ -1,10 +1,10 @@
 #include "davenport/config/settings.hpp"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <functional>
-#include <toml++/toml.h>
 #include <variant>
 
 namespace davenport::config {
@@ -25,7 +25,7 @@ struct Row {
 constexpr std::int64_t any = std::int64_t{1} << 50;
 
 #define DAVENPORT_SETTING(section, name) \
-    #section, #name, [](Settings& s) -> Target { return &s.section.name; }
+#section, #name, [](Settings & s) -> Target { return &s.section.name; }
 
 // The one list of settings: file keys, environment names, bounds and the documentation follow.
 const Row rows[] = {
@@ -37,46 +37,58 @@ const Row rows[] = {
     {DAVENPORT_SETTING(http, tls_key_file), "PEM private key of the certificate"},
     {DAVENPORT_SETTING(http, workers), "threads that answer requests", 1, 256},
     {DAVENPORT_SETTING(http, max_connections), "open connections; beyond: 503", 1, 1'000'000},
-    {DAVENPORT_SETTING(http, max_header_bytes), "request line and headers; beyond: 431", 1024, 1 << 20},
+    {DAVENPORT_SETTING(http, max_header_bytes), "request line and headers; beyond: 431", 1024,
+     1 << 20},
     {DAVENPORT_SETTING(http, max_body_bytes), "an uploaded backup; beyond: 413", 1024, any},
-    {DAVENPORT_SETTING(http, max_bulk_bytes), "any other body that is held in memory; beyond: 413", 1024,
+    {DAVENPORT_SETTING(http, max_bulk_bytes), "any other body that is held in memory; beyond: 413",
+     1024, 1 << 30},
+    {DAVENPORT_SETTING(http, max_attachment_bytes), "attachment of a document; beyond: 413", 1,
+     any},
+    {DAVENPORT_SETTING(http, max_appended_bytes), "text appended to a backup; beyond: 413", 1,
      1 << 30},
-    {DAVENPORT_SETTING(http, max_attachment_bytes), "attachment of a document; beyond: 413", 1, any},
-    {DAVENPORT_SETTING(http, max_appended_bytes), "text appended to a backup; beyond: 413", 1, 1 << 30},
-    {DAVENPORT_SETTING(http, max_buffered_bytes), "all bodies held in memory at one time; beyond: 503",
-     1 << 20, any},
-    {DAVENPORT_SETTING(http, header_timeout_ms), "time for a client to send its headers: 408", 10, any},
-    {DAVENPORT_SETTING(http, idle_timeout_ms), "keep-alive connection without a request: closed", 10,
+    {DAVENPORT_SETTING(http, max_buffered_bytes),
+     "all bodies held in memory at one time; beyond: 503", 1 << 20, any},
+    {DAVENPORT_SETTING(http, header_timeout_ms), "time for a client to send its headers: 408", 10,
      any},
-    {DAVENPORT_SETTING(http, body_timeout_ms), "body without progress, either way: closed", 10, any},
-    {DAVENPORT_SETTING(http, drain_timeout_ms), "time for requests under way when the service stops", 0,
+    {DAVENPORT_SETTING(http, idle_timeout_ms), "keep-alive connection without a request: closed",
+     10, any},
+    {DAVENPORT_SETTING(http, body_timeout_ms), "body without progress, either way: closed", 10,
      any},
+    {DAVENPORT_SETTING(http, drain_timeout_ms),
+     "time for requests under way when the service stops", 0, any},
     {DAVENPORT_SETTING(databases, components), "name of the components database (DB_COMPONENTS)"},
     {DAVENPORT_SETTING(databases, sessions), "name of the sessions database (DB_SESSIONS)"},
     {DAVENPORT_SETTING(databases, system), "name of the system database (DB_SYSTEM)"},
     {DAVENPORT_SETTING(databases, others), "further databases to back up, by name"},
-    {DAVENPORT_SETTING(databases, couchdb_url), "CouchDB cluster that holds the databases; empty: embedded"},
-    {DAVENPORT_SETTING(databases, cache_bytes), "page cache of each embedded database", 1 << 20, 1 << 30},
+    {DAVENPORT_SETTING(databases, couchdb_url),
+     "CouchDB cluster that holds the databases; empty: embedded"},
+    {DAVENPORT_SETTING(databases, cache_bytes), "page cache of each embedded database", 1 << 20,
+     1 << 30},
     {DAVENPORT_SETTING(backup, skipped_types), "document types that backups leave out"},
-    {DAVENPORT_SETTING(backup, max_segments), "segments a backup needs before older ones are merged", 2,
-     64},
+    {DAVENPORT_SETTING(backup, max_segments),
+     "segments a backup needs before older ones are merged", 2, 64},
     {DAVENPORT_SETTING(console, deployer_url), "goes into the rebuilt whitelist"},
-    {DAVENPORT_SETTING(console, version_tag), "ibp_versions.tag of backup docs; empty: our version"},
+    {DAVENPORT_SETTING(console, version_tag),
+     "ibp_versions.tag of backup docs; empty: our version"},
     {DAVENPORT_SETTING(jobs, threads), "jobs that run at one time", 1, 64},
-    {DAVENPORT_SETTING(jobs, lease_ms), "silence after which another instance takes a job over", 1000,
-     any},
+    {DAVENPORT_SETTING(jobs, lease_ms), "silence after which another instance takes a job over",
+     1000, any},
     {DAVENPORT_SETTING(jobs, max_attempts), "crashes in a row before a job is given up", 1, 1000},
     {DAVENPORT_SETTING(webhooks, allow),
-     "hosts, addresses or CIDR ranges, with optional :port, that webhooks may reach although private"},
-    {DAVENPORT_SETTING(webhooks, signing_secret), "whsec_ + base64; empty: made at the first start"},
+     "hosts, addresses or CIDR ranges, with optional :port, that webhooks may reach although "
+     "private"},
+    {DAVENPORT_SETTING(webhooks, signing_secret),
+     "whsec_ + base64; empty: made at the first start"},
     {DAVENPORT_SETTING(webhooks, timeout_ms), "time for one delivery attempt", 10, 300'000},
-    {DAVENPORT_SETTING(webhooks, first_retry_ms), "wait before the second attempt; then doubling", 10,
+    {DAVENPORT_SETTING(webhooks, first_retry_ms), "wait before the second attempt; then doubling",
+     10, any},
+    {DAVENPORT_SETTING(webhooks, give_up_after_ms), "age at which a delivery is given up", 1000,
      any},
-    {DAVENPORT_SETTING(webhooks, give_up_after_ms), "age at which a delivery is given up", 1000, any},
     {DAVENPORT_SETTING(access, session_lifetime_secs), "of a login session", 60, 31 * 24 * 3600},
     {DAVENPORT_SETTING(access, failures_per_minute), "wrong credentials per address and per key", 1,
      100'000},
-    {DAVENPORT_SETTING(access, policy_file), "JSON object role -> actions; empty: the built-in roles"},
+    {DAVENPORT_SETTING(access, policy_file),
+     "JSON object role -> actions; empty: the built-in roles"},
     {DAVENPORT_SETTING(log, level), "trace, debug, info, warn or error"},
 };
 
@@ -88,7 +100,8 @@ const Row* find(std::string_view section, std::string_view name) {
     return nullptr;
 }
 
-Result<> set_number(const Row& row, std::int64_t& target, std::int64_t value, std::string_view place) {
+Result<> set_number(const Row& row, std::int64_t& target, std::int64_t value,
+                    std::string_view place) {
     if (value < row.minimum || value > row.maximum)
         return fail(ErrorCode::invalid_argument, "{}: {}.{} is {}; it must be {} to {}", place,
                     row.section, row.name, value, row.minimum, row.maximum);
@@ -110,7 +123,8 @@ Texts split(std::string_view text) {
     return parts;
 }
 
-Result<> set_text(const Row& row, Settings& settings, std::string_view text, std::string_view place) {
+Result<> set_text(const Row& row, Settings& settings, std::string_view text,
+                  std::string_view place) {
     const Target target = row.target(settings);
     if (auto* const* string = std::get_if<std::string*>(&target)) {
         **string = text;
@@ -120,14 +134,16 @@ Result<> set_text(const Row& row, Settings& settings, std::string_view text, std
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         if (error != std::errc{} || end != text.data() + text.size())
-            return fail(ErrorCode::invalid_argument, "{}: {}.{} is \"{}\"; it must be a whole number",
-                        place, row.section, row.name, text);
+            return fail(ErrorCode::invalid_argument,
+                        "{}: {}.{} is \"{}\"; it must be a whole number", place, row.section,
+                        row.name, text);
         return set_number(row, *std::get<std::int64_t*>(target), value, place);
     }
     return {};
 }
 
-Result<> set_node(const Row& row, Settings& settings, const toml::node& node, std::string_view place) {
+Result<> set_node(const Row& row, Settings& settings, const toml::node& node,
+                  std::string_view place) {
     const auto wrong = [&](std::string_view expected) {
         return fail(ErrorCode::invalid_argument, "{}, line {}: {}.{} must be {}", place,
                     node.source().begin.line, row.section, row.name, expected);
@@ -174,8 +190,8 @@ Result<> load_file(const std::string& file, Settings& settings) {
         for (const auto& [name_key, node] : *table) {
             const Row* row = find(section, name_key.str());
             if (!row)
-                return fail(ErrorCode::invalid_argument, "{}, line {}: unknown setting \"{}.{}\"", file,
-                            node.source().begin.line, section, name_key.str());
+                return fail(ErrorCode::invalid_argument, "{}, line {}: unknown setting \"{}.{}\"",
+                            file, node.source().begin.line, section, name_key.str());
             DAVENPORT_TRY(set_node(*row, settings, node, file));
         }
     }
@@ -197,8 +213,7 @@ Result<> load_environment(const std::vector<std::string>& environment, Settings&
         const Row* row = nullptr;
         for (const Row& candidate : rows)
             if (environment_name(candidate) == name) row = &candidate;
-        if (!row)
-            return fail(ErrorCode::invalid_argument, "environment: unknown setting {}", name);
+        if (!row) return fail(ErrorCode::invalid_argument, "environment: unknown setting {}", name);
         DAVENPORT_TRY(set_text(*row, settings, std::string_view(entry).substr(equals + 1),
                                "environment " + name));
     }
@@ -220,7 +235,8 @@ Result<> check(const Settings& settings) {
     if (colon != std::string::npos && colon > 0)
         std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), port);
     if (port < 0 || port > 65535)
-        return fail(ErrorCode::invalid_argument, "http.listen is \"{}\"; it must be HOST:PORT", listen);
+        return fail(ErrorCode::invalid_argument, "http.listen is \"{}\"; it must be HOST:PORT",
+                    listen);
     return {};
 }
 

@@ -90,16 +90,17 @@ void Service::Impl::handle_backups() {
         options.product_version = tag(settings);
         DAVENPORT_ASSIGN(
             const vault::Manifest manifest,
-            replication::back_up(*documents, *vault, clock, options,
-                                 [&](const std::vector<replication::DatabaseProgress>& databases)
-                                     -> Result<> {
-                                     context.report(progress_of(databases));
-                                     if (context.stopping())
-                                         return fail(ErrorCode::cancelled, "the service is stopping");
-                                     return {};
-                                 }));
+            replication::back_up(
+                *documents, *vault, clock, options,
+                [&](const std::vector<replication::DatabaseProgress>& databases) -> Result<> {
+                    context.report(progress_of(databases));
+                    if (context.stopping())
+                        return fail(ErrorCode::cancelled, "the service is stopping");
+                    return {};
+                }));
         std::uint64_t count = 0;
-        for (const vault::DatabaseManifest& database : manifest.databases) count += database.documents;
+        for (const vault::DatabaseManifest& database : manifest.databases)
+            count += database.documents;
         return json::object{{"documents", count}};
     };
     backup.ended = [this](const jobs::Job& job) -> Result<> {
@@ -127,8 +128,9 @@ void Service::Impl::handle_backups() {
         std::uint64_t segments = 0;
         for (const std::string& name : protected_databases()) {
             if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
-            DAVENPORT_ASSIGN(const unsigned written,
-                             vault->compact(name, static_cast<unsigned>(settings.backup.max_segments)));
+            DAVENPORT_ASSIGN(
+                const unsigned written,
+                vault->compact(name, static_cast<unsigned>(settings.backup.max_segments)));
             segments += written;
         }
         return json::object{{"segments_written", segments}};
@@ -181,8 +183,8 @@ Result<std::vector<std::string>> Service::backup_ids() {
 }
 
 Result<Service::Backup> Service::backup(std::string_view id) {
-    // The job first: once it has ended well, the manifest is there to be found. Until it has ended the
-    // backup counts as running, so that whoever sees it complete may start the next operation.
+    // The job first: once it has ended well, the manifest is there to be found. Until it has ended
+    // the backup counts as running, so that whoever sees it complete may start the next operation.
     const auto job = impl_->runner->get(id);
     if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
     if (job && job->kind == kind::backup && !job->ended()) {

@@ -11,12 +11,9 @@ json::object to_json(const vault::Verification& verification) {
                                         {"db", finding.database},
                                         {"object", finding.object},
                                         {"message", finding.message}});
-    return {{"sound", verification.sound()},
-            {"backups", verification.backups},
-            {"segments", verification.segments},
-            {"attachments", verification.attachments},
-            {"bytes", verification.raw_bytes},
-            {"findings", std::move(findings)}};
+    return {{"sound", verification.sound()},     {"backups", verification.backups},
+            {"segments", verification.segments}, {"attachments", verification.attachments},
+            {"bytes", verification.raw_bytes},   {"findings", std::move(findings)}};
 }
 
 json::object to_json(const restore::Report& dry_run) {

@@ -4,11 +4,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdio>
-#include <fcntl.h>
 #include <filesystem>
-#include <unistd.h>
 
 namespace davenport::service {
 namespace {
@@ -112,7 +112,8 @@ Result<> move_durably(const std::string& from, const std::string& to) {
 
 Result<> refuse_incomplete(const backup_doc::Reader& reader) {
     if (reader.in_progress())
-        return fail(ErrorCode::invalid_argument, "the backup doc says in_progress: it is not complete");
+        return fail(ErrorCode::invalid_argument,
+                    "the backup doc says in_progress: it is not complete");
     if (!reader.error().empty())
         return fail(ErrorCode::invalid_argument, "the backup doc is of a failed backup: {}",
                     reader.error());
@@ -156,29 +157,30 @@ void Service::Impl::handle_restores() {
             source = restore::from_upload(std::move(reader));
         }
         restore::RestoreOptions options = restore_options({});
-        options.mode = text_or(parameters, "mode") == "exact" ? restore::Mode::exact
-                                                              : restore::Mode::overlay;
+        options.mode =
+            text_or(parameters, "mode") == "exact" ? restore::Mode::exact : restore::Mode::overlay;
         if (const json::object* skip = object_member(parameters, "skip"))
             options.skip = skip_from_json(*skip);
 
-        DAVENPORT_ASSIGN(
-            const restore::Report report,
-            restore::run(*source, *documents, options,
-                         [&](const restore::RestoreProgress& step) -> Result<> {
-                             jobs::Progress progress;
-                             progress.done = step.documents_done;
-                             progress.total = step.documents_total;
-                             progress.bytes = step.bytes;
-                             progress.on_step = step.on_step;
-                             progress.total_steps = step.total_steps;
-                             progress.details["step"] = step.step;
-                             context.report(std::move(progress));
-                             if (context.stopping())
-                                 return fail(ErrorCode::cancelled, "the service is stopping");
-                             return {};
-                         }));
+        DAVENPORT_ASSIGN(const restore::Report report,
+                         restore::run(*source, *documents, options,
+                                      [&](const restore::RestoreProgress& step) -> Result<> {
+                                          jobs::Progress progress;
+                                          progress.done = step.documents_done;
+                                          progress.total = step.documents_total;
+                                          progress.bytes = step.bytes;
+                                          progress.on_step = step.on_step;
+                                          progress.total_steps = step.total_steps;
+                                          progress.details["step"] = step.step;
+                                          context.report(std::move(progress));
+                                          if (context.stopping())
+                                              return fail(ErrorCode::cancelled,
+                                                          "the service is stopping");
+                                          return {};
+                                      }));
         if (report.failed() > 0)
-            return fail(Error{ErrorCode::conflict, report.summary(), to_json_text(lines_of(report))});
+            return fail(
+                Error{ErrorCode::conflict, report.summary(), to_json_text(lines_of(report))});
         return json::object{{"message", report.summary()},
                             {"lines", json::parse(to_json_text(lines_of(report)))}};
     };
@@ -198,9 +200,9 @@ void Service::Impl::handle_restores() {
         }
         DAVENPORT_ASSIGN(
             const webhooks::Transaction ended,
-            transactions->finish(job.id, success ? webhooks::Status::success : webhooks::Status::error,
-                                 success ? text_or(job.result, "message") : job.error.message,
-                                 std::move(lines)));
+            transactions->finish(
+                job.id, success ? webhooks::Status::success : webhooks::Status::error,
+                success ? text_or(job.result, "message") : job.error.message, std::move(lines)));
         if (!ended.client_webhook_url.empty())
             DAVENPORT_TRY(deliveries->enqueue("msg_" + job.id, ended.client_webhook_url,
                                               davenport::to_text(webhooks::to_json(ended))));
@@ -293,7 +295,8 @@ Result<StartedRestore> Service::start_restore_of_upload(const std::string& path,
     return started;
 }
 
-Result<restore::Report> Service::dry_run(std::string_view backup_id, const RestoreRequest& request) {
+Result<restore::Report> Service::dry_run(std::string_view backup_id,
+                                         const RestoreRequest& request) {
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
     const auto options = impl_->restore_options(request);
     DAVENPORT_TRY(restore::check_databases(*source, options));
@@ -317,7 +320,8 @@ Result<webhooks::Transaction> Service::transaction(std::string_view tx_id) {
     return transaction;
 }
 
-Result<webhooks::Transactions::Page> Service::transactions(std::uint64_t limit, std::uint64_t skip) {
+Result<webhooks::Transactions::Page> Service::transactions(std::uint64_t limit,
+                                                           std::uint64_t skip) {
     return impl_->transactions->list(limit, skip);
 }
 

@@ -6,10 +6,10 @@
 #include <spdlog/spdlog.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <sys/stat.h>
 
 namespace davenport::service {
 namespace {
@@ -58,7 +58,8 @@ Result<std::string> load_uuid(documents::Database& control) {
                                        documents::Atomicity::each));
         // A conflict means that another instance was first: read its id.
         const auto& outcome = outcomes.front();
-        if (outcome.error && outcome.error->code != ErrorCode::conflict) return fail(*outcome.error);
+        if (outcome.error && outcome.error->code != ErrorCode::conflict)
+            return fail(*outcome.error);
     }
 }
 
@@ -97,7 +98,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
     for (const std::string& name : impl->protected_databases()) {
         if (name == control_database)
-            return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state", name);
+            return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state",
+                        name);
         DAVENPORT_TRY(impl->documents->open_or_create(name));
     }
     DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
@@ -119,9 +121,9 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     delivery.timeout = std::chrono::milliseconds(settings.webhooks.timeout_ms);
     delivery.first_retry = std::chrono::milliseconds(settings.webhooks.first_retry_ms);
     delivery.give_up_after = std::chrono::milliseconds(settings.webhooks.give_up_after_ms);
-    DAVENPORT_ASSIGN(impl->deliveries, webhooks::DeliveryQueue::open(
-                                           impl->control, impl->clock, std::move(policy), delivery,
-                                           settings.webhooks.signing_secret));
+    DAVENPORT_ASSIGN(impl->deliveries,
+                     webhooks::DeliveryQueue::open(impl->control, impl->clock, std::move(policy),
+                                                   delivery, settings.webhooks.signing_secret));
 
     jobs::Options jobs;
     jobs.threads = static_cast<unsigned>(settings.jobs.threads);

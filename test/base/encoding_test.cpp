@@ -7,9 +7,13 @@
 using namespace davenport;
 
 TEST_CASE("base64 follows RFC 4648") {
-    const std::pair<std::string, std::string> vectors[] = {
-        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                           {"f", "Zg=="},
+                                                           {"fo", "Zm8="},
+                                                           {"foo", "Zm9v"},
+                                                           {"foob", "Zm9vYg=="},
+                                                           {"fooba", "Zm9vYmE="},
+                                                           {"foobar", "Zm9vYmFy"}};
     for (const auto& [bytes, text] : vectors) {
         CHECK(to_base64(bytes) == text);
         CHECK(from_base64(text).value() == bytes);
@@ -24,7 +28,8 @@ TEST_CASE("base64 of any bytes comes back") {
 }
 
 TEST_CASE("base64 that is not strict is refused") {
-    for (const char* text : {"Z", "Zg", "Zg=", "Zg==Zg==", "Z===", "====", "Zm9v!", "Zm 9", "Zh==", "Zm9="})
+    for (const char* text :
+         {"Z", "Zg", "Zg=", "Zg==Zg==", "Z===", "====", "Zm9v!", "Zm 9", "Zh==", "Zm9="})
         CHECK_FALSE(from_base64(text));
 }
 

@@ -52,7 +52,8 @@ TEST_CASE("quoting escapes what JSON must escape") {
 }
 
 TEST_CASE("members are found by type only") {
-    const json::object object = parse_json_object(R"({"s":"x","i":7,"b":true,"o":{},"l":[]})").value();
+    const json::object object =
+        parse_json_object(R"({"s":"x","i":7,"b":true,"o":{},"l":[]})").value();
     CHECK(text_or(object, "s") == "x");
     CHECK(text_or(object, "i", "none") == "none");
     CHECK(integer_member(object, "i") == 7);

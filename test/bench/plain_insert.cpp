@@ -22,7 +22,8 @@ void must(const Result<>& result) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) return std::fprintf(stderr, "usage: plain_insert ROWS BYTES ROWS_PER_TRANSACTION\n"), 2;
+    if (argc != 4)
+        return std::fprintf(stderr, "usage: plain_insert ROWS BYTES ROWS_PER_TRANSACTION\n"), 2;
     const long rows = std::atol(argv[1]);
     const auto bytes = static_cast<std::size_t>(std::atol(argv[2]));
     const long batch = std::atol(argv[3]);
@@ -36,9 +37,10 @@ int main(int argc, char** argv) {
     }
     auto connection = embedded::open_file(path, "plain", embedded::Role::writer, {});
     if (!connection) return 1;
-    embedded::Statement insert(**connection,
-                               "INSERT INTO docs (id, seq, rev, deleted, leaves, type, attachments, body) "
-                               "VALUES (?, ?, ?, 0, 0, ?, '', ?)");
+    embedded::Statement insert(
+        **connection,
+        "INSERT INTO docs (id, seq, rev, deleted, leaves, type, attachments, body) "
+        "VALUES (?, ?, ?, 0, 0, ?, '', ?)");
     const std::string filler(bytes, 'x');
     const auto start = std::chrono::steady_clock::now();
     must((*connection)->execute("BEGIN IMMEDIATE"));
@@ -46,8 +48,8 @@ int main(int argc, char** argv) {
         const std::string id = fmt::format("peer{:010}", i);
         const std::string body = fmt::format(R"({{"type":"fabric-peer","n":{},"x":"{}"}})", i,
                                              std::string_view(filler).substr(0, bytes - 60));
-        must(insert.execute(id, static_cast<std::int64_t>(i + 1), "1-0123456789abcdef0123456789abcdef",
-                            "fabric-peer", body));
+        must(insert.execute(id, static_cast<std::int64_t>(i + 1),
+                            "1-0123456789abcdef0123456789abcdef", "fabric-peer", body));
         if ((i + 1) % batch == 0) must((*connection)->execute("COMMIT; BEGIN IMMEDIATE"));
     }
     must((*connection)->execute("COMMIT"));

@@ -35,12 +35,14 @@ TEST_CASE("defaults stand without any source") {
 
 TEST_CASE("flags win over the environment, the environment over the file") {
     const test::TemporaryDirectory directory;
-    const std::string file = write_file(directory,
-                                        "[http]\nworkers = 3\nidle_timeout_ms = 111\n"
-                                        "[webhooks]\nallow = [\"a\"]\n[data]\ndirectory = \"file\"\n");
-    const auto settings = config::load(file, {"DAVENPORT_HTTP_WORKERS=4", "PATH=/bin",
-                                              "DAVENPORT_WEBHOOKS_ALLOW=127.0.0.1, 10.0.0.0/8",
-                                              "DAVENPORT_DATA_DIRECTORY=env"},
+    const std::string file =
+        write_file(directory,
+                   "[http]\nworkers = 3\nidle_timeout_ms = 111\n"
+                   "[webhooks]\nallow = [\"a\"]\n[data]\ndirectory = \"file\"\n");
+    const auto settings = config::load(file,
+                                       {"DAVENPORT_HTTP_WORKERS=4", "PATH=/bin",
+                                        "DAVENPORT_WEBHOOKS_ALLOW=127.0.0.1, 10.0.0.0/8",
+                                        "DAVENPORT_DATA_DIRECTORY=env"},
                                        {{"data.directory", "flag"}})
                               .value();
     CHECK(settings.http.workers == 4);
@@ -54,7 +56,8 @@ TEST_CASE("an unknown key or a bad value is named") {
     const auto load_text = [&](const std::string& text) {
         return config::load(write_file(directory, text), {}, {});
     };
-    CHECK_THAT(refusal(load_text("[http]\nwokers = 3\n")), Contains("http.wokers") && Contains("line 2"));
+    CHECK_THAT(refusal(load_text("[http]\nwokers = 3\n")),
+               Contains("http.wokers") && Contains("line 2"));
     CHECK_THAT(refusal(load_text("[htp]\nworkers = 3\n")), Contains("htp"));
     CHECK_THAT(refusal(load_text("workers = 3\n")), Contains("workers"));
     CHECK_THAT(refusal(load_text("[http]\nworkers = \"3\"\n")), Contains("http.workers"));
@@ -62,9 +65,12 @@ TEST_CASE("an unknown key or a bad value is named") {
     CHECK_THAT(refusal(load_text("[webhooks]\nallow = [1]\n")), Contains("webhooks.allow"));
     CHECK_THAT(refusal(load_text("[http\n")), Contains("line 1"));
     CHECK_THAT(refusal(config::load(directory / "missing.toml", {}, {})), Contains("missing.toml"));
-    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})), Contains("DAVENPORT_HTTP_WOKERS"));
-    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WORKERS=three"}, {})), Contains("http.workers"));
-    CHECK_THAT(refusal(config::load("", {}, {{"http.listen", "nowhere"}})), Contains("http.listen"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})),
+               Contains("DAVENPORT_HTTP_WOKERS"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WORKERS=three"}, {})),
+               Contains("http.workers"));
+    CHECK_THAT(refusal(config::load("", {}, {{"http.listen", "nowhere"}})),
+               Contains("http.listen"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_LOG_LEVEL=loud"}, {})), Contains("log.level"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_TLS_KEY_FILE=k"}, {})), Contains("tls"));
 }

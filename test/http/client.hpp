@@ -76,8 +76,8 @@ std::unique_ptr<Server> serve(Router router, ServerOptions options = {});
 
 std::uint64_t resident_bytes();
 
-// What a transfer of any size may add to it. The address sanitizer holds freed memory back.
-#ifdef __SANITIZE_ADDRESS__
+// What a transfer of any size may add to it. Sanitizers need memory of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr std::uint64_t memory_bound = std::uint64_t{1} << 40;
 #else
 inline constexpr std::uint64_t memory_bound = std::uint64_t{24} << 20;

@@ -12,7 +12,8 @@ namespace davenport::test {
 class TemporaryDirectory {
   public:
     TemporaryDirectory() {
-        std::string name = (std::filesystem::temp_directory_path() / "davenport-test-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "davenport-test-XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed for " + name);
         path_ = name;
     }

@@ -81,8 +81,7 @@ TEST_CASE("commits that are refused") {
     }
     SECTION("a segment that is not there") {
         must(disk.blobs->remove(a.name));
-        CHECK(vault->commit(backup("two", {entry("db", {a})})).error().code ==
-              ErrorCode::corrupt);
+        CHECK(vault->commit(backup("two", {entry("db", {a})})).error().code == ErrorCode::corrupt);
     }
     SECTION("an attachment that is not there") {
         const auto b = must(

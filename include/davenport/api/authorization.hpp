@@ -23,7 +23,8 @@ class Authorization {
     Authorization(rbac::Access& access, const rbac::Policy& policy)
         : access_(access), policy_(policy) {}
 
-    // 401 with `WWW-Authenticate: Basic` without valid credentials, 429 after too many failures, 403
+    // 401 with `WWW-Authenticate: Basic` without valid credentials, 429 after too many failures,
+    // 403
     // `{"authorized":false,"error":…,"attempted_actions":[…]}` when the caller may do none of
     // `any_of` (empty: every valid credential will do). Leaves the rbac::Identity in
     // Request::context.

@@ -12,8 +12,8 @@ namespace davenport::api {
 struct Surroundings {
     service::Service& service;
     const Authorization& authorization;
-    // scheme://host[:port] for links in answers; called per request, since a port that was picked by
-    // the system is only known after the server started.
+    // scheme://host[:port] for links in answers; called per request, since a port that was picked
+    // by the system is only known after the server started.
     std::function<std::string()> public_url;
 };
 

@@ -30,7 +30,8 @@ std::optional<bool> boolean_member(const json::object& object, std::string_view 
 const json::object* object_member(const json::object& object, std::string_view key);
 const json::array* array_member(const json::object& object, std::string_view key);
 // The member's text, or `otherwise`.
-std::string text_or(const json::object& object, std::string_view key, std::string_view otherwise = {});
+std::string text_or(const json::object& object, std::string_view key,
+                    std::string_view otherwise = {});
 
 // Appends `text` as a JSON string with its quotes. Input must be UTF-8.
 void append_quoted(std::string& out, std::string_view text);

@@ -16,20 +16,20 @@ enum class ErrorCode {
     unauthorized,      // no credentials, or wrong ones
     forbidden,         // credentials without the right
     not_found,
-    conflict,           // the revision given is not the current one
-    already_exists,     //
-    in_progress,        // an exclusive operation is running; detail holds its id or URL
-    in_use,             // something else still needs it
-    too_large,          // over a configured limit
-    too_many,           // rate limited
-    unavailable,        // a dependency or a resource is out of reach for now
-    timeout,            //
-    corrupt,            // stored bytes are not what was written
-    io,                 // the operating system refused a read or write
-    no_space,           // disk full or quota reached
-    unsupported,        //
-    cancelled,          // stopped on request, for instance by a shutdown
-    internal,           // our own mistake
+    conflict,        // the revision given is not the current one
+    already_exists,  //
+    in_progress,     // an exclusive operation is running; detail holds its id or URL
+    in_use,          // something else still needs it
+    too_large,       // over a configured limit
+    too_many,        // rate limited
+    unavailable,     // a dependency or a resource is out of reach for now
+    timeout,         //
+    corrupt,         // stored bytes are not what was written
+    io,              // the operating system refused a read or write
+    no_space,        // disk full or quota reached
+    unsupported,     //
+    cancelled,       // stopped on request, for instance by a shutdown
+    internal,        // our own mistake
 };
 
 struct Error {
@@ -41,7 +41,7 @@ struct Error {
 struct ErrorTraits {
     std::string_view name;  // stable, as written into JSON
     int http_status;
-    int exit_code;    // of the command line; documented in docs/cli.md
+    int exit_code;     // of the command line; documented in docs/cli.md
     bool worth_retry;  // the same call may succeed later without a change by the caller
 };
 
@@ -65,8 +65,7 @@ inline tl::unexpected<Error> fail(Error error) {
 // fail(ErrorCode::not_found, "no database {}", name)
 template <class... Args>
 tl::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
-    return tl::unexpected<Error>(
-        Error{code, fmt::format(format, std::forward<Args>(args)...), {}});
+    return tl::unexpected<Error>(Error{code, fmt::format(format, std::forward<Args>(args)...), {}});
 }
 
 // The error of a failed POSIX call, with the path or object it was about. `error_number` is errno.
@@ -78,16 +77,16 @@ Error posix_error(std::string_view what, int error_number);
 #define DAVENPORT_CONCAT(a, b) DAVENPORT_CONCAT_(a, b)
 
 // Returns the error of `expr` to the caller, or goes on.
-#define DAVENPORT_TRY(...)                                                             \
-    do {                                                                               \
-        auto davenport_result = (__VA_ARGS__);                                         \
+#define DAVENPORT_TRY(...)                                                                    \
+    do {                                                                                      \
+        auto davenport_result = (__VA_ARGS__);                                                \
         if (!davenport_result) return ::davenport::fail(std::move(davenport_result).error()); \
     } while (false)
 
 // DAVENPORT_ASSIGN(auto db, store.open(name)); returns the error to the caller, or assigns.
 #define DAVENPORT_ASSIGN(lhs, ...) \
     DAVENPORT_ASSIGN_(DAVENPORT_CONCAT(davenport_result_, __LINE__), lhs, __VA_ARGS__)
-#define DAVENPORT_ASSIGN_(temporary, lhs, ...)                            \
-    auto temporary = (__VA_ARGS__);                                       \
+#define DAVENPORT_ASSIGN_(temporary, lhs, ...)                              \
+    auto temporary = (__VA_ARGS__);                                         \
     if (!temporary) return ::davenport::fail(std::move(temporary).error()); \
     lhs = std::move(*temporary)

@@ -25,11 +25,11 @@ struct Settings {
         std::int64_t workers = 8;
         std::int64_t max_connections = 4096;
         std::int64_t max_header_bytes = 32 * 1024;
-        std::int64_t max_body_bytes = std::int64_t{8} << 30;         // an uploaded backup
-        std::int64_t max_bulk_bytes = 16 << 20;                      // a body held in memory
-        std::int64_t max_attachment_bytes = std::int64_t{1} << 30;   // a document's attachment
-        std::int64_t max_appended_bytes = 32 << 20;                  // PUT …/attachments/:name
-        std::int64_t max_buffered_bytes = 96 << 20;                  // of all bodies in memory
+        std::int64_t max_body_bytes = std::int64_t{8} << 30;        // an uploaded backup
+        std::int64_t max_bulk_bytes = 16 << 20;                     // a body held in memory
+        std::int64_t max_attachment_bytes = std::int64_t{1} << 30;  // a document's attachment
+        std::int64_t max_appended_bytes = 32 << 20;                 // PUT …/attachments/:name
+        std::int64_t max_buffered_bytes = 96 << 20;                 // of all bodies in memory
         std::int64_t header_timeout_ms = 10'000;
         std::int64_t idle_timeout_ms = 60'000;
         std::int64_t body_timeout_ms = 30'000;
@@ -85,8 +85,9 @@ struct SettingInfo {
 };
 std::vector<SettingInfo> setting_table();
 
-// file (may be empty) < environment ("NAME=value" entries) < overrides ("section.name" -> text). An unknown key, a bad
-// value or an unknown DAVENPORT_… variable is invalid_argument and names the key and the place.
+// file (may be empty) < environment ("NAME=value" entries) < overrides ("section.name" -> text). An
+// unknown key, a bad value or an unknown DAVENPORT_… variable is invalid_argument and names the key
+// and the place.
 Result<Settings> load(const std::string& file, const std::vector<std::string>& environment,
                       const std::vector<std::pair<std::string, std::string>>& overrides);
 

@@ -66,10 +66,10 @@ struct DocumentWrite {
 enum class WriteMode {
     interactive,  // a new edit: `conflict` unless `revision` is a current leaf (or the doc is new
                   // or deleted and `revision` empty)
-    replicated,  // new_edits=false: grafts the given revision into the tree; never conflicts
-    overwrite,   // last doc wins: a child of the winning revision, whatever it is; equal content
-                 // (same_json body, same attachments, same deleted) is left as it is; a deletion
-                 // ends the other leaves too, so that no conflict shows up in its place
+    replicated,   // new_edits=false: grafts the given revision into the tree; never conflicts
+    overwrite,    // last doc wins: a child of the winning revision, whatever it is; equal content
+                  // (same_json body, same attachments, same deleted) is left as it is; a deletion
+                  // ends the other leaves too, so that no conflict shows up in its place
 };
 enum class Atomicity {
     each,  // every document for itself; the call is still one durable transaction

@@ -50,7 +50,7 @@ class Service {
     // Backups. in_progress (detail = id of what runs) while a backup or restore runs anywhere on
     // this control database.
     Result<std::string> start_backup(std::string_view by);  // the id
-    Result<std::vector<std::string>> backup_ids();          // oldest first; running and failed ones too
+    Result<std::vector<std::string>> backup_ids();  // oldest first; running and failed ones too
     struct Backup {
         backup_doc::Summary summary;
         std::optional<vault::Manifest> manifest;  // only when complete
@@ -68,8 +68,10 @@ class Service {
     Result<StartedRestore> start_restore_of_upload(const std::string& path,
                                                    const RestoreRequest& request);
     Result<restore::Report> dry_run(std::string_view backup_id, const RestoreRequest& request);
-    Result<restore::Report> dry_run_of_upload(const std::string& path, const RestoreRequest& request);
-    Result<webhooks::Transaction> transaction(std::string_view tx_id);  // with the job's live progress
+    Result<restore::Report> dry_run_of_upload(const std::string& path,
+                                              const RestoreRequest& request);
+    Result<webhooks::Transaction> transaction(
+        std::string_view tx_id);  // with the job's live progress
     Result<webhooks::Transactions::Page> transactions(std::uint64_t limit, std::uint64_t skip);
     Result<webhooks::Transaction> wait_for_restore(std::string_view tx_id,
                                                    std::chrono::milliseconds timeout);
