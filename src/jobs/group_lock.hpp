@@ -16,9 +16,8 @@
 //      names one that was removed, and is free;
 //   2. the lock moves, by revision, only away from a job that does not hold it any more;
 //   3. a job is taken up (state `running`) only after the lock was seen to name it, unless its end
-//   is
-//      decided already and only has to be told. Until it is decided nobody moves the lock away from
-//      it (2), so no other job of the group can be taken up.
+//      is decided already and only has to be told. Until it is decided nobody moves the lock away
+//      from it (2), so no other job of the group can be taken up.
 //
 // A crash between 1 and 2 leaves a queued job without a lock: it takes its turn when the group is
 // free. A crash between 2 and 3 leaves a queued job that holds its group: any runner takes it up.

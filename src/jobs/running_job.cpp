@@ -103,6 +103,13 @@ Result<> RunningJob::write_locked(JobDocument next) {
                           present->submission == document_.submission;
         if (!ours) break;
         next.revision = document_.revision = std::move(present->revision);
+        // A decision whose answer was lost stands: a heartbeat must not take it back, for others
+        // may have seen it and begun the group's next job.
+        if (present->decided && !next.decided && !next.job.ended()) {
+            next.decided = present->decided;
+            next.job.result = std::move(present->job.result);
+            next.job.error = std::move(present->job.error);
+        }
     }
     lost_ = true;
     return fail(ErrorCode::conflict, "the lease of the job {} was lost", next.job.id);

@@ -72,7 +72,7 @@ TEST_CASE("many submitters, one group, two runners: one job at a time") {
     std::vector<std::thread> submitters;
     for (int t = 0; t < 6; ++t)
         submitters.emplace_back([&, t] {
-            for (int i = 0; i < 40; ++i) {
+            for (int i = 0; i < 15; ++i) {
                 const std::string id = fmt::format("t{}i{}", t, i);
                 const auto job = (i % 2 ? a : b)->submit({id, "work", "g", {}});
                 if (job) {

@@ -151,3 +151,21 @@ TEST_CASE("a job whose lease can't be renewed is told to stop") {
     CHECK_FALSE(running.lost());  // nobody has taken it either
     CHECK_FALSE(running.stopping());
 }
+
+TEST_CASE("a heartbeat doesn't take back a decision whose answer was lost") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    JobStore store(*control, system_clock());
+    JobDocument document = running_elsewhere(store);
+    RunningJob running(store, document, std::chrono::hours(1));
+    // Arrived in the store, but this side was told that it had not.
+    document.decided = State::succeeded;
+    document.job.result = {{"n", 7}};
+    REQUIRE(store.write(document));
+    running.keep(milliseconds(0), milliseconds(0));
+    CHECK_FALSE(running.lost());
+    const auto stored = store.read("j");
+    REQUIRE(stored);
+    CHECK(stored->revision != document.revision);
+    CHECK(stored->decided == State::succeeded);
+    CHECK(stored->job.result.at("n").as_int64() == 7);
+}

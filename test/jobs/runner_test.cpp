@@ -160,7 +160,7 @@ TEST_CASE("jobs submitted before start, and where nobody handles them") {
 
 TEST_CASE("two runners share the work and run nothing twice") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    constexpr int count = 60;
+    constexpr int count = 30;
     std::vector<std::atomic<int>> runs(count);
     const auto kind = kind_of([&](Context& context) -> Result<json::object> {
         ++runs[static_cast<std::size_t>(context.job().parameters.at("n").as_int64())];

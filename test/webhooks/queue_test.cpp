@@ -105,8 +105,8 @@ TEST_CASE("an attempt that a crash cut is made again when its lease is over") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
     Receiver receiver(answers({status(200)}));
     DeliveryOptions options = eager();
-    options.timeout = milliseconds(100);
-    options.lease = milliseconds(300);
+    options.timeout = milliseconds(2'500);
+    options.lease = milliseconds(3'000);
     const auto queue = make_queue(*control, options);
     REQUIRE(queue->enqueue("d", receiver.url(), "{}"));
     // As the dead process left it: claimed, with a lease that still runs.
