@@ -255,6 +255,23 @@ TEST_CASE("an error of the store reaches the writer's caller") {
     CHECK(disk.names("").empty());
 }
 
+TEST_CASE("one failing call, whichever, and there is no segment") {
+    for (std::uint64_t call = 1;; ++call) {
+        REQUIRE(call < 200);
+        Disk disk;
+        disk.faults->fail_call(call, Faults::Lasting::once);
+        const auto result = write_segment(*disk.faulty(), numbered(60), small_frames(300));
+        if (!disk.faults->struck()) {
+            CHECK(must(open(*disk.blobs, must(result))->verify()).empty());
+            break;
+        }
+        CAPTURE(call);
+        REQUIRE_FALSE(result);
+        CHECK(result.error().code == ErrorCode::io);
+        CHECK(disk.names("").empty());
+    }
+}
+
 TEST_CASE("a writer that is given up leaves nothing") {
     const auto store = blobs::make_memory();
     {
