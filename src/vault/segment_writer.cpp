@@ -4,6 +4,7 @@
 #include "segment_body.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 namespace davenport::vault {
@@ -12,13 +13,11 @@ namespace {
 constexpr std::size_t max_frame_bytes = 16 * 1024 * 1024;
 
 // The caller's thread encodes records into frames, the writer's own hashes, compresses and writes
-// them.
+// them. It starts with the second frame: a small segment is not worth a thread.
 class ThreadedWriter final : public SegmentWriter {
   public:
     ThreadedWriter(std::unique_ptr<SegmentBody> body, std::size_t frame_bytes)
-        : body_(std::move(body)), frame_bytes_(frame_bytes), thread_([this] { run(); }) {
-        frame_.bytes.reserve(frame_bytes_);
-    }
+        : body_(std::move(body)), frame_bytes_(frame_bytes) {}
 
     ~ThreadedWriter() override {
         queue_.abandon();
@@ -54,10 +53,7 @@ class ThreadedWriter final : public SegmentWriter {
         if (failed_ || finished_) return fail(unusable());
         failed_ = true;
         if (records_ == 0) return fail(ErrorCode::internal, "a segment without records");
-        DAVENPORT_TRY(hand_over());
-        queue_.close();
-        thread_.join();
-        if (error_) return fail(*error_);
+        DAVENPORT_TRY(write_rest());
         settle_attachments();
         DAVENPORT_ASSIGN(SegmentReference reference, body_->finish(tombstones_, attachments_));
         failed_ = false;
@@ -73,6 +69,7 @@ class ThreadedWriter final : public SegmentWriter {
     }
 
     Result<> hand_over() {
+        if (!thread_.joinable()) DAVENPORT_TRY(start());
         frame_.last_id = last_id();
         previous_last_id_ = frame_.last_id;
         if (!queue_.push(std::move(frame_))) {
@@ -80,6 +77,27 @@ class ThreadedWriter final : public SegmentWriter {
             return fail(error_ ? *error_ : unusable());
         }
         frame_ = queue_.take_empty();
+        return {};
+    }
+
+    Result<> start() {
+        try {
+            thread_ = std::thread([this] { run(); });
+        } catch (const std::system_error& e) {
+            return fail(ErrorCode::unavailable, "no thread for writing a segment: {}", e.what());
+        }
+        return {};
+    }
+
+    Result<> write_rest() {
+        if (!thread_.joinable()) {
+            frame_.last_id = last_id();
+            return body_->add(frame_);
+        }
+        DAVENPORT_TRY(hand_over());
+        queue_.close();
+        thread_.join();
+        if (error_) return fail(*error_);
         return {};
     }
 
@@ -129,7 +147,7 @@ class ThreadedWriter final : public SegmentWriter {
     std::size_t next_settling_ = 65536;
     bool failed_ = false, finished_ = false;
     std::optional<Error> error_;
-    std::thread thread_;  // last: it starts when all the rest is there
+    std::thread thread_;
 };
 
 }  // namespace
@@ -140,12 +158,8 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(blobs::BlobStore& s
         return fail(ErrorCode::invalid_argument, "a frame size of {} bytes is not between 1 and {}",
                     options.frame_bytes, max_frame_bytes);
     DAVENPORT_ASSIGN(auto body, SegmentBody::create(store, options));
-    try {
-        return std::unique_ptr<SegmentWriter>(
-            std::make_unique<ThreadedWriter>(std::move(body), options.frame_bytes));
-    } catch (const std::system_error& e) {
-        return fail(ErrorCode::unavailable, "no thread for writing a segment: {}", e.what());
-    }
+    return std::unique_ptr<SegmentWriter>(
+        std::make_unique<ThreadedWriter>(std::move(body), options.frame_bytes));
 }
 
 }  // namespace davenport::vault

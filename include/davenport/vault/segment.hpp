@@ -22,8 +22,8 @@ struct SegmentOptions {
 };
 
 // Writes one segment: records in strictly ascending byte order of their ids. Compression and
-// hashing run on a thread of the writer's own, beside the caller's reading; memory is bounded by a
-// few frames. Not thread-safe.
+// hashing run on a thread of the writer's own, beside the caller's reading (from the second frame
+// on); memory is bounded by a few frames. Not thread-safe.
 class SegmentWriter {
   public:
     static Result<std::unique_ptr<SegmentWriter>> create(blobs::BlobStore& store,
