@@ -111,6 +111,17 @@ class MemorySnapshot final : public Snapshot {
         return cursor(std::move(items), options.bodies);
     }
 
+    Result<std::optional<std::uint64_t>> count_by_types(
+        std::span<const std::string> types) override {
+        std::uint64_t sum = 0;
+        for (const auto& [id, document] : state_->documents) {
+            const RevisionNode& winner = document.tree.winner()->second;
+            if (!winner.deleted && !winner.content.type.empty())
+                sum += static_cast<std::uint64_t>(
+                    std::count(types.begin(), types.end(), winner.content.type));
+        }
+        return std::optional(sum);
+    }
     Result<Document> get(std::string_view id, const ReadOptions& options) override {
         return memory_get(*state_, id, options);
     }

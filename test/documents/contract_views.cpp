@@ -263,3 +263,64 @@ TEST_CASE("readers and writers at once") {
     CHECK(failures == Strings{});
     CHECK(all_docs(*f.database).size() == 2);
 }
+
+TEST_CASE("counts by type follow every way a document's winner changes") {
+    Fixture f;
+    const auto write_typed = [&](const std::string& id, const std::string& type,
+                                 WriteMode mode = WriteMode::overwrite, bool deleted = false,
+                                 const std::vector<std::string>& history = {}) {
+        const std::string body = type.empty() ? "{}" : "{\"type\":\"" + type + "\"}";
+        DocumentWrite write;
+        write.id = id;
+        write.body = body;
+        write.type = type;
+        write.deleted = deleted;
+        if (!history.empty()) write.revision = history.front();
+        write.history = history;
+        const auto outcomes = require(f.database->write({&write, 1}, mode, Atomicity::each));
+        REQUIRE(outcomes.front().kind != WriteOutcome::Kind::failed);
+    };
+    const auto count = [&](const Strings& types) {
+        return require(require(f.database->snapshot())->count_by_types(types));
+    };
+    if (!count({"peer"})) return;  // this engine can't tell
+    CHECK(count({"peer"}) == 0U);
+    write_typed("a", "peer");
+    write_typed("b", "peer");
+    write_typed("c", "ca");
+    write_typed("d", "");
+    CHECK(count({"peer"}) == 2U);
+    CHECK(count({"peer", "ca", "nothing"}) == 3U);
+    CHECK(count({}) == 0U);
+
+    const auto before = require(f.database->snapshot());
+    write_typed("a", "peer");  // unchanged
+    write_typed("a", "ca");
+    CHECK(count({"peer"}) == 1U);
+    CHECK(count({"ca"}) == 2U);
+    write_typed("b", "", WriteMode::overwrite, true);
+    CHECK(count({"peer"}) == 0U);
+    write_typed("b", "peer");  // back again
+    CHECK(count({"peer"}) == 1U);
+    CHECK(require(before->count_by_types(Strings{"peer"})) == 2U);
+
+    // Another leaf wins, loses nothing, and its deletion brings the first one back.
+    write_typed("e", "peer", WriteMode::replicated, false, {"2-aa", "1-aa"});
+    write_typed("e", "orderer", WriteMode::replicated, false, {"3-bb", "2-bb", "1-bb"});
+    CHECK(count({"peer"}) == 1U);
+    CHECK(count({"orderer"}) == 1U);
+    write_typed("e", "lost", WriteMode::replicated, false, {"1-cc"});
+    CHECK(count({"lost"}) == 0U);
+    write_typed("e", "", WriteMode::replicated, true, {"4-bb", "3-bb"});
+    CHECK(count({"peer"}) == 2U);
+    CHECK(count({"orderer"}) == 0U);
+
+    // A batch that is taken back counts nothing.
+    std::vector<DocumentWrite> batch(2);
+    batch[0].id = "f";
+    batch[0].body = R"({"type":"peer"})";
+    batch[0].type = "peer";
+    batch[1].id = "a";  // exists: a conflict
+    REQUIRE(require(f.database->write(batch, WriteMode::interactive, Atomicity::all))[0].error);
+    CHECK(count({"peer"}) == 2U);
+}

@@ -210,6 +210,40 @@ TEST_CASE("queries use their index") {
     CHECK(uses(" (<expr>=? AND <expr>=?)"));
 }
 
+TEST_CASE("some changed documents of many come in the order of their ids") {
+    Files f;
+    const auto id_of = [](int i) { return "doc" + std::to_string(1'000'000 + i); };
+    const auto write_some = [&](const std::vector<int>& numbers, const std::string& body) {
+        Strings ids;
+        for (const int i : numbers) ids.push_back(id_of(i));
+        std::vector<DocumentWrite> writes(ids.size());
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            writes[i].id = ids[i];
+            writes[i].body = body;
+        }
+        require(f.database->write(writes, WriteMode::overwrite, Atomicity::each));
+    };
+    std::vector<int> all(30'000), changed;
+    for (int i = 0; i < 30'000; ++i) all[static_cast<std::size_t>(i)] = i;
+    write_some(all, "{}");
+    const std::string since = require(f.database->info()).sequence;
+    for (int i = 0; i < 30'000; i += 11) changed.push_back(i);
+    const std::string body = "{\"x\":\"" + std::string(2000, 'x') + "\"}";
+    write_some(changed, body);
+
+    const auto snapshot = require(f.database->snapshot());
+    write_some({5}, body);  // not in that view
+    const auto rows = changed_since(*snapshot, since);
+    REQUIRE(rows.size() == changed.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        REQUIRE(rows[i].id == id_of(changed[i]));
+        REQUIRE(rows[i].body == body);
+        REQUIRE(rows[i].revision.substr(0, 2) == "2-");
+    }
+    const auto later = require(f.database->snapshot());
+    CHECK(changed_since(*later, since).size() == changed.size() + 1);
+}
+
 TEST_CASE("a drop that was cut short is finished") {
     Files f;
     put(*f.database, {"a"});
@@ -252,10 +286,32 @@ TEST_CASE("files that are none of ours are refused by name") {
     CHECK(open(std::string(10'000, 'x')) == ErrorCode::corrupt);
     CHECK(open("") == ErrorCode::corrupt);
 
-    require(connect(file)->execute("PRAGMA user_version = 2"));
+    require(connect(file)->execute("PRAGMA user_version = 99"));
     f.database.reset();
     f.store = require(open_embedded(f.directory / "store"));
     CHECK(error_of(f.store->open("tests")).code == ErrorCode::unsupported);
+}
+
+TEST_CASE("a file of layout 1 is brought up to date") {
+    Files files;
+    for (const char* id : {"a", "b"}) {
+        Put peer{id};
+        peer.body = R"({"type":"peer"})";
+        put(*files.database, peer);
+    }
+    overwrite(*files.database, "c", "{}");
+    {
+        const auto old = connect(files.file());
+        require(old->execute("DROP TABLE types; PRAGMA user_version = 1"));
+    }
+    files.reopen();
+    const Strings types{"peer"};
+    CHECK(require(require(files.database->snapshot())->count_by_types(types)) == 2U);
+    Put gone{"a"};
+    gone.deleted = true;
+    put(*files.database, gone, WriteMode::overwrite);
+    CHECK(require(require(files.database->snapshot())->count_by_types(types)) == 1U);
+    CHECK(number(*connect(files.file()), "PRAGMA user_version") == embedded::schema_version);
 }
 
 TEST_CASE("broken pages are reported with the database's name") {

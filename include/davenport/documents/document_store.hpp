@@ -126,8 +126,12 @@ class Snapshot {
     // tombstones come only after a non-empty `since`). The engine picks the cheaper way and says in
     // which order they come. invalid_argument for a sequence that this database never had.
     struct ChangedDocuments {
-        std::unique_ptr<DocumentCursor> cursor;
+        std::unique_ptr<DocumentCursor> cursor;  // each document once
         Order order;
+        // Where the view is not exact and the cursor does not see what changes meanwhile: to be read
+        // to its end after it. By sequence, with tombstones; what comes here replaces what came
+        // before, and may come again.
+        std::unique_ptr<DocumentCursor> catch_up;
     };
     virtual Result<ChangedDocuments> changed_since(std::string_view since) = 0;
 
@@ -135,8 +139,9 @@ class Snapshot {
     virtual Result<std::unique_ptr<DocumentCursor>> all_docs(const AllDocsOptions& options) = 0;
     virtual Result<std::unique_ptr<DocumentCursor>> changes(const ChangesOptions& options) = 0;
 
-    // How many documents (winners, not deleted) have one of these types: exact for this view, and
-    // only where the engine can tell without reading them all; else nullopt.
+    // How many documents (winners, not deleted) have one of these types, each given once and not
+    // empty: exact for this view, and only where the engine can tell without reading them all; else
+    // nullopt.
     virtual Result<std::optional<std::uint64_t>> count_by_types(
         std::span<const std::string> types) {
         static_cast<void>(types);

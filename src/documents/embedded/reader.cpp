@@ -36,6 +36,7 @@ DocumentReader::DocumentReader(Connection& connection)
       pages_(connection, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
       find_(connection,
             "SELECT seq, rev, deleted, leaves, type, attachments, body FROM docs WHERE id = ?"),
+      count_type_(connection, "SELECT documents FROM types WHERE type = ?"),
       tree_(connection,
             "SELECT generation, hash, parent, leaf, deleted, type, attachments, body "
             "FROM revisions WHERE id = ?"),
@@ -66,6 +67,12 @@ Result<DatabaseInfo> DocumentReader::info(const std::string& identity) {
     DAVENPORT_ASSIGN(const bool found, rows.next());
     if (found) info.bytes = static_cast<std::uint64_t>(rows.integer(0));
     return info;
+}
+
+Result<std::uint64_t> DocumentReader::count_type(std::string_view type) {
+    Rows rows = count_type_.run(type);
+    DAVENPORT_ASSIGN(const bool found, rows.next());
+    return found ? static_cast<std::uint64_t>(rows.integer(0)) : 0;
 }
 
 Result<std::optional<StoredDocument>> DocumentReader::find(std::string_view id) {

@@ -43,6 +43,8 @@ class DocumentReader {
     Result<DatabaseInfo> info(const std::string& identity);
 
     Result<std::optional<StoredDocument>> find(std::string_view id);
+    // Visible documents of a type.
+    Result<std::uint64_t> count_type(std::string_view type);
     // Every node, with the content of its leaves.
     Result<RevisionTree> tree(std::string_view id, const StoredDocument& document);
 
@@ -65,6 +67,7 @@ class DocumentReader {
     Statement state_;
     Statement pages_;
     Statement find_;
+    Statement count_type_;
     Statement tree_;
     Statement attachment_;
     Statement chunk_;

@@ -11,7 +11,7 @@ PRAGMA page_size = 8192;
 PRAGMA journal_mode = WAL;
 BEGIN;
 PRAGMA application_id = 0x44765074;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -35,6 +35,10 @@ CREATE TABLE docs (
     body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX docs_by_seq ON docs (seq);
+CREATE TABLE types (
+    type TEXT PRIMARY KEY,
+    documents INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE revisions (
     id TEXT NOT NULL,
     generation INTEGER NOT NULL,
@@ -81,11 +85,37 @@ CREATE TABLE indexes (
 COMMIT;
 )sql";
 
+// Layout 1 had no counts by type.
+constexpr const char* to_layout_2 = R"sql(
+CREATE TABLE types (
+    type TEXT PRIMARY KEY,
+    documents INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO types
+    SELECT type, count(*) FROM docs WHERE deleted = 0 AND type <> '' GROUP BY type;
+PRAGMA user_version = 2;
+COMMIT;
+)sql";
+
 Result<std::int64_t> read_pragma(Connection& connection, const char* sql) {
     Statement statement(connection, sql);
     Rows rows = statement.run();
     DAVENPORT_ASSIGN(const bool found, rows.next());
     return found ? rows.integer(0) : 0;
+}
+
+Result<> update_layout(Connection& connection) {
+    DAVENPORT_TRY(connection.execute("BEGIN IMMEDIATE"));
+    // Another process may have been quicker.
+    auto version = read_pragma(connection, "PRAGMA user_version");
+    Result<> done = !version        ? Result<>(fail(version.error()))
+                    : *version == 1 ? connection.execute(to_layout_2)
+                                    : connection.execute("COMMIT");
+    if (!done && connection.in_transaction()) {
+        const auto rolled_back = connection.execute("ROLLBACK");
+        (void)rolled_back;  // the first error says more; closing the connection undoes it too
+    }
+    return done;
 }
 
 }  // namespace
@@ -128,6 +158,7 @@ Result<std::unique_ptr<Connection>> open_file(const std::string& path, const std
                             "PRAGMA secure_delete = FAST;"
                             "PRAGMA journal_size_limit = 67108864;"
                             "PRAGMA mmap_size = 0"));
+    if (version < schema_version) DAVENPORT_TRY(update_layout(*connection));
     return connection;
 }
 

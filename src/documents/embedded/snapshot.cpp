@@ -18,6 +18,16 @@ Result<std::unique_ptr<DocumentCursor>> EmbeddedSnapshot::changes(const ChangesO
     return changes_cursor(view_, options);
 }
 
+Result<std::optional<std::uint64_t>> EmbeddedSnapshot::count_by_types(
+    std::span<const std::string> types) {
+    std::uint64_t sum = 0;
+    for (const std::string& type : types) {
+        DAVENPORT_ASSIGN(const std::uint64_t documents, view_->reader().count_type(type));
+        sum += documents;
+    }
+    return std::optional(sum);
+}
+
 Result<Document> EmbeddedSnapshot::get(std::string_view id, const ReadOptions& options) {
     return view_->reader().get(id, options);
 }

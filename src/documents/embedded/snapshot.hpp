@@ -16,6 +16,8 @@ class EmbeddedSnapshot final : public Snapshot {
     Result<ChangedDocuments> changed_since(std::string_view since) override;
     Result<std::unique_ptr<DocumentCursor>> all_docs(const AllDocsOptions& options) override;
     Result<std::unique_ptr<DocumentCursor>> changes(const ChangesOptions& options) override;
+    Result<std::optional<std::uint64_t>> count_by_types(
+        std::span<const std::string> types) override;
     Result<Document> get(std::string_view id, const ReadOptions& options) override;
     Result<std::unique_ptr<ByteSource>> attachment(std::string_view id, std::string_view revision,
                                                    std::string_view name) override;

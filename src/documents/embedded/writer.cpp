@@ -33,6 +33,10 @@ Writer::Writer(std::unique_ptr<Connection> connection, std::string owner,
       update_(*connection_,
               "UPDATE docs SET seq = ?2, rev = ?3, deleted = ?4, leaves = ?5, type = ?6, "
               "attachments = ?7, body = ?8 WHERE id = ?1"),
+      count_type_(*connection_,
+                  "INSERT INTO types (type, documents) VALUES (?1, ?2) "
+                  "ON CONFLICT (type) DO UPDATE SET documents = documents + ?2"),
+      drop_type_(*connection_, "DELETE FROM types WHERE type = ? AND documents = 0"),
       // A parent once known stays known: a partly loaded tree does not have it.
       put_node_(*connection_,
                 "INSERT INTO revisions "
@@ -71,6 +75,7 @@ Result<Writer::Transaction> Writer::begin() {
     Transaction transaction(*this);
     DAVENPORT_ASSIGN(state_, reader_.state());
     saved_state_ = state_;
+    type_changes_.clear();
     return transaction;
 }
 
@@ -82,11 +87,13 @@ Result<Writer::Transaction> Writer::begin_relaxed() {
     Transaction transaction(*this);
     DAVENPORT_ASSIGN(state_, reader_.state());
     saved_state_ = state_;
+    type_changes_.clear();
     return transaction;
 }
 
 Result<> Writer::Transaction::commit() {
     Writer& writer = *writer_;
+    DAVENPORT_TRY(writer.save_types());
     if (writer.state_ != writer.saved_state_)
         DAVENPORT_TRY(writer.save_state_.execute(writer.state_.sequence, writer.state_.documents,
                                                  writer.state_.tombstones));
@@ -100,6 +107,24 @@ Writer::Transaction::~Transaction() {
     if (!writer_ || !writer_->connection_->in_transaction()) return;
     const auto rolled_back = writer_->rollback_.execute();
     (void)rolled_back;  // a rollback that fails leaves the transaction open; the next BEGIN says so
+}
+
+void Writer::count_type(std::string_view type, std::int64_t change) {
+    if (type.empty()) return;
+    const auto found = type_changes_.find(type);
+    if (found != type_changes_.end())
+        found->second += change;
+    else
+        type_changes_.emplace(type, change);
+}
+
+Result<> Writer::save_types() {
+    for (const auto& [type, change] : type_changes_) {
+        if (change == 0) continue;
+        DAVENPORT_TRY(count_type_.execute(type, change));
+        if (change < 0) DAVENPORT_TRY(drop_type_.execute(type));
+    }
+    return {};
 }
 
 Result<std::vector<WriteOutcome>> Writer::write(std::span<PreparedWrite> writes, WriteMode mode,
@@ -146,6 +171,7 @@ Result<std::optional<WriteOutcome>> Writer::insert_new(const DocumentWrite& writ
     if (connection_->changes() == 0) return std::optional<WriteOutcome>{};
     ++state_.sequence;
     ++(write.deleted ? state_.tombstones : state_.documents);
+    if (!write.deleted) count_type(write.type, 1);
     outcome.kind = kind_of(write.deleted, false);
     return std::optional<WriteOutcome>(std::move(outcome));
 }
@@ -160,6 +186,7 @@ Result<WriteOutcome> Writer::edit(PreparedWrite& prepared, WriteMode mode) {
         before.visible = !stored->deleted;
         before.partial = stored->leaves == 1 && mode != WriteMode::replicated;
         before.sequence = stored->sequence;
+        if (before.visible) before.type = stored->content.type;
         DAVENPORT_ASSIGN(tree, before.partial ? Result<RevisionTree>(winner_tree(*stored))
                                               : reader_.tree(write.id, *stored));
         for (const RevisionTree::Entry* leaf : tree.leaves())
@@ -224,6 +251,8 @@ Result<> Writer::store_tree(std::string_view id, RevisionTree& tree, const Befor
 
     if (before.exists) --(before.visible ? state_.documents : state_.tombstones);
     ++(winner.second.deleted ? state_.tombstones : state_.documents);
+    if (before.visible) count_type(before.type, -1);
+    if (!winner.second.deleted) count_type(winner.second.content.type, 1);
     return store_document(id, winner, before, sequence,
                           lone ? 0 : static_cast<std::int64_t>(leaves.size()));
 }

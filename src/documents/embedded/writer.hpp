@@ -4,6 +4,8 @@
 #include "documents/edit.hpp"
 #include "reader.hpp"
 
+#include <map>
+
 namespace davenport::documents::embedded {
 
 // A write with what was prepared for it before the transaction.
@@ -62,6 +64,8 @@ class Writer {
     Writer(std::unique_ptr<Connection> connection, std::string owner,
            std::uint32_t busy_timeout_ms);
 
+    void count_type(std::string_view type, std::int64_t change);
+    Result<> save_types();
     Result<WriteOutcome> write_one(PreparedWrite& prepared, WriteMode mode);
     // The common case of a document that is new; nullopt if it is not.
     Result<std::optional<WriteOutcome>> insert_new(const DocumentWrite& write, WriteMode mode);
@@ -73,6 +77,7 @@ class Writer {
         bool visible = false;
         bool partial = false;  // the tree holds the winner alone, of more revisions
         std::int64_t sequence = 0;
+        std::string type;                          // of the winner, while it is visible
         std::vector<RevisionId> with_attachments;  // leaves
     };
     Result<> store_tree(std::string_view id, RevisionTree& tree, const Before& before,
@@ -90,8 +95,11 @@ class Writer {
     RevisionHasher hasher_;
     State state_;        // of the running transaction
     State saved_state_;  // as it is on disk
-    Statement begin_, commit_, rollback_, save_state_, insert_, update_, put_node_, remove_node_,
-        remove_old_nodes_, local_, put_local_, remove_local_, security_, drop_;
+    // How many visible documents of a type came or went in the running transaction.
+    std::map<std::string, std::int64_t, std::less<>> type_changes_;
+    Statement begin_, commit_, rollback_, save_state_, insert_, update_, count_type_, drop_type_,
+        put_node_, remove_node_, remove_old_nodes_, local_, put_local_, remove_local_, security_,
+        drop_;
 };
 
 }  // namespace davenport::documents::embedded
