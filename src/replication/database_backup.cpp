@@ -67,11 +67,19 @@ class DatabaseBackup::SegmentSink {
                              vault::SegmentReader::open(backup_.vault_.store(), reference));
             backup_.segments_.push_back(std::move(reader));
         }
-        backup_.entry_.segments.push_back(std::move(reference));
+        list(std::move(reference));
         return {};
     }
 
   private:
+    // Changes that come again word for word make a segment of the same name. On top it hides all
+    // that it holds below, so that the older place can go.
+    void list(vault::SegmentReference reference) {
+        auto& segments = backup_.entry_.segments;
+        std::erase_if(segments, [&](const auto& listed) { return listed.name == reference.name; });
+        segments.push_back(std::move(reference));
+    }
+
     DatabaseBackup& backup_;
     std::optional<Presence> presence_;
     std::unique_ptr<vault::SegmentWriter> writer_;
