@@ -25,13 +25,22 @@ int run(const CommonOptions& options) {
         for (const std::string& id : *ids) array.emplace_back(id);
         return print_json({{"ids", std::move(array)}});
     }
+    // A damaged backup must not hide the others: it has its line, and its exit code at the end.
     std::string lines;
+    std::optional<Error> damage;
     for (const std::string& id : *ids) {
         const auto backup = (*operations)->envelope(id);
-        if (!backup) return report(backup.error());
-        lines += line_of(*backup);
+        if (backup) {
+            lines += line_of(*backup);
+        } else if (backup.error().code == ErrorCode::corrupt) {
+            lines += fmt::format("{}  damaged: {}\n", id, backup.error().message);
+            damage = backup.error();
+        } else if (backup.error().code != ErrorCode::not_found) {  // removed since it was listed
+            return report(backup.error());
+        }
     }
-    return print_result(lines);
+    const int printed = print_result(lines);
+    return printed == exit_success && damage ? traits(damage->code).exit_code : printed;
 }
 
 }  // namespace

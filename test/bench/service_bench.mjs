@@ -24,7 +24,7 @@ function documentText(number, bytes) {
     return state.toString(16).padStart(8, '0');
   };
   const head = `{"_id":"peer${String(number).padStart(10, '0')}","type":"fabric-peer","msp_id":"org${number % 37}msp",`
-    + `"api_url":"https://n${random()}-peer.example.com:7051","timestamp":${1592924104038 + number},"cert":"`;
+    + `"api_url":"https://n${number % 500}-peer.example.com:7051","timestamp":${1592924104038 + number},"cert":"`;
   let certificate = '';
   while (head.length + certificate.length + 2 < bytes) certificate += random();
   return `${head}${certificate.slice(0, Math.max(0, bytes - head.length - 2))}"}`;

@@ -130,6 +130,35 @@ describe('command line', () => {
     assert.ok(taken.code > 0, 'an address in use ends the start');
   });
 
+  it('a damaged backup is named, and hides no other and stops no new one', async () => {
+    const place = ['--data', join(directory, 'damaged')];
+    const backup = async () => JSON.parse((await must(['backup', '--json', ...place])).stdout).id;
+    const ids = [await backup(), await backup()];
+    const manifest = join(directory, 'damaged/vault/manifests', ids[1]);
+    const text = await readFile(manifest);
+    text[50] ^= 1;
+    await writeFile(manifest, text);
+    ids.push(await backup());
+    const { code, stdout } = await run(['list', ...place]);
+    assert.equal(code, 9);
+    const lines = stdout.trim().split('\n');
+    assert.deepEqual(lines.map((line) => line.split(' ')[0]), ids);
+    assert.match(lines[1], /damaged: /);
+    assert.match(lines[2], /complete$/);
+    const verified = await run(['verify', ...place]);
+    assert.equal(verified.code, 9);
+    assert.match(verified.stdout, new RegExp(ids[1]));
+
+    const service = await Service.start({ dataDir: join(directory, 'damaged') });
+    try {
+      const key = JSON.parse((await must(['keys', 'create', '--role', 'manager', ...place])).stdout);
+      const remote = await run(['list', '--url', service.url, '--key', `${key.api_key}:${key.api_secret}`]);
+      assert.deepEqual([remote.code, remote.stdout.trim().split('\n').length], [9, 3]);
+    } finally {
+      assert.equal(await service.stop(), 0);
+    }
+  });
+
   it('takes flags before the environment before the file', async () => {
     const file = join(directory, 'order.toml');
     await writeFile(file, '[databases]\nothers = ["from_file"]\n[console]\nversion_tag = "from-file"\n');
