@@ -1,5 +1,7 @@
 #include "answers.hpp"
 
+#include "davenport/base/encoding.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -44,9 +46,9 @@ Result<std::map<std::string, std::string, std::less<>>> query_parameters(
         query.remove_prefix(std::min(end + 1, query.size()));
         if (part.empty()) continue;
         const std::size_t equals = std::min(part.find('='), part.size());
-        DAVENPORT_ASSIGN(std::string name, http::percent_decode(part.substr(0, equals)));
+        DAVENPORT_ASSIGN(std::string name, percent_decode(part.substr(0, equals)));
         DAVENPORT_ASSIGN(std::string value,
-                         http::percent_decode(part.substr(std::min(equals + 1, part.size()))));
+                         percent_decode(part.substr(std::min(equals + 1, part.size()))));
         if (std::find(known.begin(), known.end(), name) == known.end())
             return fail(ErrorCode::invalid_argument, "unknown query parameter \"{}\"", name);
         if (!parameters.emplace(name, std::move(value)).second)

@@ -1,4 +1,5 @@
 #include "answers.hpp"
+#include "davenport/base/encoding.hpp"
 #include "davenport/restore/skip_list.hpp"
 #include "davenport/service/reports.hpp"
 #include "family.hpp"
@@ -16,7 +17,7 @@ Result<std::vector<std::string>> skip_ids(std::string_view parameter, std::strin
     std::string decoded(text);
     // Some scripts encode the list before they build the URL, so that it arrives encoded twice.
     if (decoded.starts_with("%")) {
-        DAVENPORT_ASSIGN(decoded, http::percent_decode(text));
+        DAVENPORT_ASSIGN(decoded, percent_decode(text));
     }
     DAVENPORT_ASSIGN(const auto ids, restore::parse_skip_list(parameter, decoded));
     return std::vector<std::string>(ids.begin(), ids.end());

@@ -22,6 +22,11 @@ void hide_secrets(int count, char** arguments) {
             std::memset(arguments[i + 1], '*', std::strlen(arguments[i + 1]));
         else if (argument.starts_with("--key="))
             std::memset(arguments[i] + 6, '*', argument.size() - 6);
+        // --couchdb http://USER:PASSWORD@HOST, in either spelling
+        const std::size_t scheme = argument.find("://");
+        const std::size_t at = argument.find('@');
+        if (scheme != std::string_view::npos && at != std::string_view::npos && scheme < at)
+            std::memset(arguments[i] + scheme + 3, '*', at - scheme - 3);
     }
 }
 

@@ -1,5 +1,5 @@
 #include "common_options.hpp"
-#include "davenport/http/message.hpp"
+#include "davenport/base/encoding.hpp"
 #include "http_client.hpp"
 #include "output.hpp"
 
@@ -47,11 +47,11 @@ class RemoteOperations final : public Operations {
 
     Result<json::object> envelope(const std::string& id) override {
         return HttpClient::expect(
-            client_.send("GET", path("/backups/" + http::percent_encode(id) + "?docs=false")));
+            client_.send("GET", path("/backups/" + percent_encode(id) + "?docs=false")));
     }
 
     Result<> show(const std::string& id, const TextSink& sink) override {
-        return client_.download(path("/backups/" + http::percent_encode(id)), sink);
+        return client_.download(path("/backups/" + percent_encode(id)), sink);
     }
 
     Result<json::object> verify(const std::vector<std::string>& ids) override {
@@ -63,7 +63,7 @@ class RemoteOperations final : public Operations {
             DAVENPORT_ASSIGN(
                 const json::object one,
                 HttpClient::expect(client_.send(
-                    "GET", path("/backups/" + http::percent_encode(id) + "/verification"))));
+                    "GET", path("/backups/" + percent_encode(id) + "/verification"))));
             if (!boolean_member(one, "sound").value_or(false)) sum["sound"] = false;
             for (const std::string_view count : counts)
                 sum[json::string_view(count.data(), count.size())] =
@@ -77,8 +77,8 @@ class RemoteOperations final : public Operations {
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
         return HttpClient::expect(
-            client_.send("GET", path("/backups/" + http::percent_encode(before) + "/diff/" +
-                                     http::percent_encode(after))));
+            client_.send("GET", path("/backups/" + percent_encode(before) + "/diff/" +
+                                     percent_encode(after))));
     }
 
     Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
@@ -87,7 +87,7 @@ class RemoteOperations final : public Operations {
         if (wishes.run == RestoreWishes::Run::dry) query += "&dry_run=true";
         const auto skip = [&](std::string_view name, const std::vector<std::string>& ids) {
             if (!ids.empty())
-                query += fmt::format("&{}={}", name, http::percent_encode(list_text(ids)));
+                query += fmt::format("&{}={}", name, percent_encode(list_text(ids)));
         };
         skip("skip_components", wishes.skip_components);
         skip("skip_sessions", wishes.skip_sessions);
@@ -105,7 +105,7 @@ class RemoteOperations final : public Operations {
             if (!wishes.webhook_url.empty())
                 body = to_text(json::object{{"client_webhook_url", wishes.webhook_url}});
             sent = client_.send(
-                "PUT", path("/backups/" + http::percent_encode(wishes.source)) + query, body);
+                "PUT", path("/backups/" + percent_encode(wishes.source)) + query, body);
         }
         DAVENPORT_ASSIGN(json::object answer, HttpClient::expect(sent));
         if (wishes.run == RestoreWishes::Run::dry) return answer;

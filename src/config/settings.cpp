@@ -1,5 +1,7 @@
 #include "davenport/config/settings.hpp"
 
+#include "davenport/base/encoding.hpp"
+
 #include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
@@ -62,6 +64,11 @@ const Row rows[] = {
     {DAVENPORT_SETTING(databases, others), "further databases to back up, by name"},
     {DAVENPORT_SETTING(databases, couchdb_url),
      "CouchDB cluster that holds the databases; empty: embedded"},
+    {DAVENPORT_SETTING(databases, couchdb_user), "its user; may also stand in the URL"},
+    {DAVENPORT_SETTING(databases, couchdb_password), "the user's password"},
+    {DAVENPORT_SETTING(databases, couchdb_login), "basic, or cookie for a session of CouchDB's"},
+    {DAVENPORT_SETTING(databases, couchdb_ca_file),
+     "PEM bundle to check https certificates with; empty: the system's"},
     {DAVENPORT_SETTING(databases, cache_bytes), "page cache of each embedded database", 1 << 20,
      1 << 30},
     {DAVENPORT_SETTING(backup, skipped_types), "document types that backups leave out"},
@@ -220,6 +227,30 @@ Result<> load_environment(const std::vector<std::string>& environment, Settings&
     return {};
 }
 
+// Credentials in a URL are convenient to give and dangerous to keep: nothing that shows the URL may
+// show them.
+Result<> take_credentials(Settings& settings) {
+    auto& databases = settings.databases;
+    std::string& url = databases.couchdb_url;
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string::npos) return {};
+    const std::size_t begin = scheme + 3;
+    const std::size_t at = url.substr(0, url.find_first_of("/?#", begin)).rfind('@');
+    if (at == std::string::npos || at < begin) return {};
+    const std::string credentials = url.substr(begin, at - begin);
+    url.erase(begin, at + 1 - begin);
+    const std::size_t colon = credentials.find(':');
+    const auto user = percent_decode(credentials.substr(0, colon));
+    const auto password =
+        percent_decode(colon == std::string::npos ? "" : credentials.substr(colon + 1));
+    if (!user || !password)
+        return fail(ErrorCode::invalid_argument,
+                    "databases.couchdb_url: its user or password holds a malformed % escape");
+    databases.couchdb_user = *user;
+    databases.couchdb_password = *password;
+    return {};
+}
+
 Result<> check(const Settings& settings) {
     if (settings.http.tls_certificate_file.empty() != settings.http.tls_key_file.empty())
         return fail(ErrorCode::invalid_argument,
@@ -229,6 +260,10 @@ Result<> check(const Settings& settings) {
         return fail(ErrorCode::invalid_argument,
                     "log.level is \"{}\"; it must be trace, debug, info, warn or error",
                     settings.log.level);
+    const std::string& login = settings.databases.couchdb_login;
+    if (login != "basic" && login != "cookie")
+        return fail(ErrorCode::invalid_argument,
+                    "databases.couchdb_login is \"{}\"; it must be basic or cookie", login);
     const std::string& listen = settings.http.listen;
     const std::size_t colon = listen.rfind(':');
     int port = -1;
@@ -280,6 +315,7 @@ Result<Settings> load(const std::string& file, const std::vector<std::string>& e
         if (!row) return fail(ErrorCode::internal, "no setting {}", key);
         DAVENPORT_TRY(set_text(*row, settings, text, "--" + std::string(row->name)));
     }
+    DAVENPORT_TRY(take_credentials(settings));
     DAVENPORT_TRY(check(settings));
     return settings;
 }

@@ -1,6 +1,7 @@
 #include "listener.hpp"
 
 #include "cpprest.hpp"
+#include "davenport/base/encoding.hpp"
 #include "error_body.hpp"
 #include "streambufs.hpp"
 #include "text.hpp"

@@ -1,19 +1,12 @@
 #include "davenport/http/message.hpp"
 
+#include "davenport/base/encoding.hpp"
 #include "text.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 
 namespace davenport::http {
-namespace {
-
-bool unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-}  // namespace
 
 void Headers::set(std::string_view name, std::string value) {
     std::erase_if(fields_,
@@ -68,41 +61,6 @@ Response Response::stream(int status, std::string content_type,
     response.headers.add("Content-Type", std::move(content_type));
     response.body = std::move(source);
     return response;
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-    std::string decoded;
-    decoded.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            decoded += text[i];
-            continue;
-        }
-        const int high = text.size() - i > 2 ? hex_value(text[i + 1]) : -1;
-        const int low = high < 0 ? -1 : hex_value(text[i + 2]);
-        if (low < 0)
-            return fail(ErrorCode::invalid_argument, "malformed percent escape at byte {}", i);
-        decoded += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return decoded;
-}
-
-std::string percent_encode(std::string_view text) {
-    static constexpr char digits[] = "0123456789ABCDEF";
-    std::string encoded;
-    encoded.reserve(text.size());
-    for (const char c : text) {
-        if (unreserved(c)) {
-            encoded += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            encoded += '%';
-            encoded += digits[byte >> 4];
-            encoded += digits[byte & 15];
-        }
-    }
-    return encoded;
 }
 
 }  // namespace davenport::http

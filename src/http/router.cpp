@@ -1,5 +1,6 @@
 #include "davenport/http/router.hpp"
 
+#include "davenport/base/encoding.hpp"
 #include "error_body.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "davenport/service/service.hpp"
 
 #include "davenport/base/random.hpp"
+#include "davenport/documents/couchdb.hpp"
 #include "impl.hpp"
 
 #include <spdlog/spdlog.h>
@@ -38,6 +39,34 @@ Result<rbac::Policy> load_policy(const std::string& path) {
         return fail(ErrorCode::invalid_argument, "access.policy_file {}: {}", path,
                     policy.error().message);
     return policy;
+}
+
+Result<std::unique_ptr<documents::DocumentStore>> open_embedded_store(
+    const config::Settings& settings) {
+    documents::EmbeddedOptions options;
+    options.cache_bytes_per_database = static_cast<std::uint64_t>(settings.databases.cache_bytes);
+    return documents::open_embedded(settings.data.directory + "/databases", options);
+}
+
+// The databases there are the console's own: a missing one is an error of the backup, not ours to
+// create.
+Result<std::unique_ptr<documents::DocumentStore>> open_couchdb_store(
+    const config::Settings& settings) {
+    documents::CouchdbOptions options;
+    options.url = settings.databases.couchdb_url;
+    options.user = settings.databases.couchdb_user;
+    options.password = settings.databases.couchdb_password;
+    options.ca_file = settings.databases.couchdb_ca_file;
+    if (settings.databases.couchdb_login == "cookie")
+        options.login = documents::CouchdbOptions::Login::cookie;
+
+    // A job waits for a server that is away for a while; a start says soon that there is none.
+    documents::CouchdbOptions impatient = options;
+    impatient.retry_for_ms = 3'000;
+    DAVENPORT_ASSIGN(const auto probe, documents::open_couchdb(impatient));
+    const auto control = probe->open(Service::control_database);
+    if (!control && control.error().code != ErrorCode::not_found) return fail(control.error());
+    return documents::open_couchdb(std::move(options));
 }
 
 // The instance's own id, the same over restarts and for every instance of one control database.
@@ -80,10 +109,6 @@ Service::~Service() {
 
 Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                Background background) {
-    if (!settings.databases.couchdb_url.empty())
-        return fail(ErrorCode::unsupported,
-                    "databases.couchdb_url is set, but this version only knows the embedded store");
-
     auto impl = std::make_unique<Impl>();
     impl->settings = settings;
     const std::string& directory = settings.data.directory;
@@ -92,16 +117,18 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_TRY(make_directory(impl->spool_directory));
     DAVENPORT_TRY(make_directory(directory + "/uploads"));
 
-    documents::EmbeddedOptions embedded;
-    embedded.cache_bytes_per_database = static_cast<std::uint64_t>(settings.databases.cache_bytes);
-    DAVENPORT_ASSIGN(impl->documents, documents::open_embedded(directory + "/databases", embedded));
-    DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
-    for (const std::string& name : impl->protected_databases()) {
+    for (const std::string& name : impl->protected_databases())
         if (name == control_database)
             return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state",
                         name);
-        DAVENPORT_TRY(impl->documents->open_or_create(name));
+    if (settings.databases.couchdb_url.empty()) {
+        DAVENPORT_ASSIGN(impl->documents, open_embedded_store(settings));
+        for (const std::string& name : impl->protected_databases())
+            DAVENPORT_TRY(impl->documents->open_or_create(name));
+    } else {
+        DAVENPORT_ASSIGN(impl->documents, open_couchdb_store(settings));
     }
+    DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
     DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
 
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));

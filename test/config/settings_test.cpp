@@ -75,6 +75,31 @@ TEST_CASE("an unknown key or a bad value is named") {
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_TLS_KEY_FILE=k"}, {})), Contains("tls"));
 }
 
+TEST_CASE("credentials do not stay in the URL of a CouchDB") {
+    const auto loaded = [](const std::string& url) {
+        return config::load("", {}, {{"databases.couchdb_url", url}});
+    };
+    const auto full = loaded("https://admin:p%40ss%3aword@db.example.com:6984/prefix");
+    REQUIRE(full);
+    CHECK(full->databases.couchdb_url == "https://db.example.com:6984/prefix");
+    CHECK(full->databases.couchdb_user == "admin");
+    CHECK(full->databases.couchdb_password == "p@ss:word");
+    const auto odd = loaded("http://a:b@c@host/x@y");
+    REQUIRE(odd);
+    CHECK(odd->databases.couchdb_url == "http://host/x@y");
+    CHECK(odd->databases.couchdb_password == "b@c");
+    const auto none = loaded("http://host/x@y");
+    REQUIRE(none);
+    CHECK(none->databases.couchdb_url == "http://host/x@y");
+    CHECK(none->databases.couchdb_user.empty());
+    const auto broken = loaded("http://user:secret%zz@host");
+    REQUIRE_FALSE(broken);
+    CHECK(broken.error().message.find("secret") == std::string::npos);
+    CHECK(config::load("", {"DAVENPORT_DATABASES_COUCHDB_LOGIN=magic"}, {})
+              .error()
+              .message.find("couchdb_login") != std::string::npos);
+}
+
 TEST_CASE("the documentation names every setting with its default") {
     std::ifstream file(DOCUMENTATION);
     std::ostringstream text;

@@ -9,23 +9,6 @@ using namespace davenport;
 using namespace davenport::http;
 using davenport::http::test::TemporaryDirectory;
 
-TEST_CASE("percent codec") {
-    CHECK(*percent_decode("") == "");
-    CHECK(*percent_decode("a+b%20c") == "a+b c");
-    CHECK(*percent_decode("%2f%2F%00%C3%a4") == std::string("//\0\xc3\xa4", 5));
-    for (const char* bad : {"%", "%4", "a%", "a%4", "%zz", "%4z", "%z4", "%%41", "%-1", "% 1"}) {
-        INFO(bad);
-        REQUIRE_FALSE(percent_decode(bad));
-        CHECK(percent_decode(bad).error().code == ErrorCode::invalid_argument);
-    }
-    CHECK(percent_encode("aZ09-._~") == "aZ09-._~");
-    CHECK(percent_encode(" /%\xff+") == "%20%2F%25%FF%2B");
-
-    std::string every;
-    for (int byte = 0; byte < 256; ++byte) every += static_cast<char>(byte);
-    CHECK(*percent_decode(percent_encode(every)) == every);
-}
-
 TEST_CASE("header names compare without case, set replaces all of a name") {
     Headers headers;
     headers.add("X-One", "1");

@@ -16,6 +16,12 @@ std::string to_base64(std::string_view bytes);
 void append_base64(std::string& out, std::string_view bytes);
 Result<std::string> from_base64(std::string_view text);
 
+// Percent-decodes a path segment or query value. Malformed escapes ("%", "%4", "%zz") are
+// invalid_argument. '+' is left alone.
+Result<std::string> percent_decode(std::string_view text);
+// Encodes everything but RFC 3986 unreserved characters.
+std::string percent_encode(std::string_view text);
+
 // The byte position of the first byte that is no part of valid UTF-8, or npos.
 std::size_t find_invalid_utf8(std::string_view text);
 

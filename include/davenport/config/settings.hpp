@@ -40,7 +40,11 @@ struct Settings {
         std::string sessions = "athena_sessions";
         std::string system = "athena_system";
         std::vector<std::string> others;  // further protected databases, by name
-        std::string couchdb_url;
+        std::string couchdb_url;  // without credentials: `load` moves them to the next two
+        std::string couchdb_user;
+        std::string couchdb_password;
+        std::string couchdb_login = "basic";  // or cookie
+        std::string couchdb_ca_file;          // PEM; empty = the system's
         std::int64_t cache_bytes = 16 << 20;  // of each embedded database
     } databases;
     struct {

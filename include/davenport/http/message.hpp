@@ -103,10 +103,4 @@ struct Response {
                            std::unique_ptr<BodySource> source);
 };
 
-// Percent-decodes a path segment or query value. Malformed escapes ("%", "%4", "%zz") are
-// invalid_argument. '+' is left alone.
-Result<std::string> percent_decode(std::string_view text);
-// Encodes everything but RFC 3986 unreserved characters.
-std::string percent_encode(std::string_view text);
-
 }  // namespace davenport::http

@@ -1,5 +1,6 @@
 // One database: create, inspect, delete, its security object, and what needs no work here.
 #include "answers.hpp"
+#include "davenport/base/encoding.hpp"
 #include "davenport/base/json.hpp"
 #include "endpoint.hpp"
 
@@ -20,7 +21,7 @@ Result<http::Response> create(const Endpoint& endpoint, const http::Request& req
             refusal("file_exists", "The database could not be created, the file already exists."));
     DAVENPORT_TRY(std::move(created));
     http::Response response = ok_answer(201);
-    response.headers.add("Location", "/couchdb/" + http::percent_encode(name));
+    response.headers.add("Location", "/couchdb/" + percent_encode(name));
     return response;
 }
 

@@ -1,5 +1,6 @@
 // Documents one by one: PUT, POST, DELETE, COPY.
 #include "answers.hpp"
+#include "davenport/base/encoding.hpp"
 #include "davenport/base/random.hpp"
 #include "document_input.hpp"
 #include "endpoint.hpp"
@@ -16,12 +17,12 @@ using documents::UnknownReserved;
 using documents::WriteMode;
 
 std::string location(const http::Request& request, std::string_view id) {
-    std::string path = "/couchdb/" + http::percent_encode(request.capture("db")) + "/";
+    std::string path = "/couchdb/" + percent_encode(request.capture("db")) + "/";
     if (id.starts_with("_design/")) {
         path += "_design/";
         id.remove_prefix(8);
     }
-    return path + http::percent_encode(id);
+    return path + percent_encode(id);
 }
 
 Result<> settle_revision(const http::Request& request, ParsedDocument& document) {
@@ -96,7 +97,7 @@ Result<Destination> destination(const http::Request& request) {
     if (!header) return fail(refusal("bad_request", "Destination header is mandatory for COPY."));
     const std::size_t mark = header->find("?rev=");
     Destination to;
-    DAVENPORT_ASSIGN(to.id, http::percent_decode(header->substr(0, mark)));
+    DAVENPORT_ASSIGN(to.id, percent_decode(header->substr(0, mark)));
     DAVENPORT_TRY(documents::check_document_id(to.id));
     if (mark == std::string_view::npos) return to;
     to.revision = header->substr(mark + 5);
