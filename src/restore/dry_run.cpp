@@ -14,37 +14,69 @@ constexpr std::uint64_t report_every_documents = 2'000;
 
 enum class Match { same, different, missing_stub };
 
+struct Bytes {
+    std::string digest;
+    std::uint64_t length = 0;
+};
+
+Result<Bytes> hash_all(documents::ByteSource& source) {
+    Md5 hash;
+    Bytes bytes;
+    std::array<char, 64 * 1024> buffer;
+    while (true) {
+        DAVENPORT_ASSIGN(const std::size_t size, source.read(buffer));
+        if (size == 0) break;
+        hash.update({buffer.data(), size});
+        bytes.length += size;
+    }
+    bytes.digest = "md5-" + to_base64(as_bytes(hash.finish()));
+    return bytes;
+}
+
+// A document as it is in the database, and how to read its attachments.
+struct Existing {
+    documents::Snapshot* snapshot;
+    documents::Document document;
+
+    const documents::AttachmentStub* attachment(const std::string& name) const {
+        const auto& all = document.attachments;
+        const auto found = std::find_if(all.begin(), all.end(),
+                                        [&](const auto& stub) { return stub.name == name; });
+        return found == all.end() ? nullptr : &*found;
+    }
+    Result<Bytes> read(const std::string& name) const {
+        DAVENPORT_ASSIGN(const auto source,
+                         snapshot->attachment(document.id, document.revision, name));
+        return hash_all(*source);
+    }
+};
+
 // Whether the stored attachment is what the write would leave there. New bytes are read and hashed
 // as a store would do it.
-Result<Match> match(const documents::AttachmentWrite& write,
-                    const documents::AttachmentStub* stored) {
+Result<Match> match(const documents::AttachmentWrite& write, const Existing* existing) {
+    const documents::AttachmentStub* stored =
+        existing != nullptr ? existing->attachment(write.name) : nullptr;
     if (write.stub) {
         const bool kept =
             stored != nullptr && (write.digest.empty() || write.digest == stored->digest);
         return kept ? Match::same : Match::missing_stub;
     }
-    Md5 hash;
-    std::uint64_t length = 0;
-    std::array<char, 64 * 1024> buffer;
-    while (true) {
-        DAVENPORT_ASSIGN(const std::size_t size, write.source->read(buffer));
-        if (size == 0) break;
-        hash.update({buffer.data(), size});
-        length += size;
-    }
-    const std::string digest = "md5-" + to_base64(as_bytes(hash.finish()));
-    const bool same = stored != nullptr && stored->length == length && stored->digest == digest &&
-                      stored->content_type == write.content_type;
-    return same ? Match::same : Match::different;
+    DAVENPORT_ASSIGN(const Bytes bytes, hash_all(*write.source));
+    if (stored == nullptr || stored->length != bytes.length ||
+        stored->content_type != write.content_type)
+        return Match::different;
+    if (stored->digest == bytes.digest) return Match::same;
+    // It may be of compressed bytes, as in CouchDB: only reading tells.
+    DAVENPORT_ASSIGN(const Bytes kept, existing->read(write.name));
+    return kept.digest == bytes.digest ? Match::same : Match::different;
 }
 
 Result<Match> match(const std::vector<documents::AttachmentWrite>& writes,
-                    const std::vector<documents::AttachmentStub>& stored) {
-    Match all = writes.size() == stored.size() ? Match::same : Match::different;
+                    const Existing* existing) {
+    const std::size_t stored = existing != nullptr ? existing->document.attachments.size() : 0;
+    Match all = writes.size() == stored ? Match::same : Match::different;
     for (const documents::AttachmentWrite& write : writes) {
-        const auto found = std::find_if(stored.begin(), stored.end(),
-                                        [&](const auto& stub) { return stub.name == write.name; });
-        DAVENPORT_ASSIGN(const Match one, match(write, found != stored.end() ? &*found : nullptr));
+        DAVENPORT_ASSIGN(const Match one, match(write, existing));
         if (one == Match::missing_stub) return one;
         if (one == Match::different) all = one;
     }
@@ -112,26 +144,24 @@ class DryRun {
 
     Result<> count(const SourceDocument& document, documents::Snapshot* snapshot) {
         DatabaseCounts& counts = report_.databases.back();
-        documents::Document existing;
-        bool exists = false;
+        std::optional<Existing> existing;
         if (snapshot != nullptr) {
             auto found = snapshot->get(document.id);
             if (!found && found.error().code != ErrorCode::not_found) return fail(found.error());
-            exists = found.has_value();
-            if (exists) existing = std::move(*found);
+            if (found) existing = Existing{snapshot, std::move(*found)};
         }
         if (document.deleted) {
-            ++(exists ? counts.deleted : counts.unchanged);
+            ++(existing ? counts.deleted : counts.unchanged);
             return {};
         }
         DAVENPORT_ASSIGN(const Match attachments,
-                         match(document.attachments, existing.attachments));
+                         match(document.attachments, existing ? &*existing : nullptr));
         if (attachments == Match::missing_stub) {
             ++counts.failed;
-        } else if (!exists) {
+        } else if (!existing) {
             ++counts.created;
         } else if (attachments == Match::same &&
-                   documents::same_json(existing.body, document.body)) {
+                   documents::same_json(existing->document.body, document.body)) {
             ++counts.unchanged;
         } else {
             ++counts.changed;

@@ -10,9 +10,8 @@ Result<> for_each_extra_document(IdCursor& source_ids, documents::Snapshot& snap
                                                   options.skipped_types.end());
     kept_types.insert(database.skipped_types.begin(), database.skipped_types.end());
 
-    documents::AllDocsOptions ids_and_types;
-    ids_and_types.bodies = false;
-    DAVENPORT_ASSIGN(auto existing, snapshot.all_docs(ids_and_types));
+    // With their bodies: CouchDB knows a document's type from nowhere else.
+    DAVENPORT_ASSIGN(auto existing, snapshot.all_docs({}));
     // Both sides ascend by the bytes of the id.
     DAVENPORT_ASSIGN(const std::string_view* source_id, source_ids.next());
     while (true) {
