@@ -45,5 +45,7 @@ struct FieldQuery {
     std::optional<FieldValue> from, to;
 };
 Result<FieldQuery> check_query(const Query& query, std::span<const std::string> fields);
+// `values` are those of the index's fields, in order.
+bool matches(const FieldQuery& query, const std::vector<FieldValue>& values);
 
 }  // namespace davenport::documents

@@ -29,16 +29,6 @@ tl::unexpected<Error> dropped(const std::string& name) {
                       "no_db_file"});
 }
 
-bool matches(const FieldQuery& query, const std::vector<FieldValue>& values) {
-    for (std::size_t i = 0; i < query.equals.size(); ++i)
-        if (!same_value(values[i], query.equals[i])) return false;
-    const std::size_t next = query.equals.size();
-    if (query.from &&
-        (!same_type(values[next], *query.from) || order(values[next], *query.from) < 0))
-        return false;
-    return !query.to || (same_type(values[next], *query.to) && order(values[next], *query.to) <= 0);
-}
-
 }  // namespace
 
 MemoryDatabase::MemoryDatabase(std::string name, std::string identity)

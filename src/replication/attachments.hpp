@@ -11,9 +11,12 @@ namespace davenport::replication {
 // (see vault::Record::attachments); empty for none. An attachment that can't be read whole is an
 // error that names it.
 //
-// Always reads the bytes: the MD5 digest that a database gives them is no proof that the vault
-// holds the same ones, their SHA-256 is.
+// `known` is what an earlier record of this document says about its attachments, or empty: one that
+// has the same digest and length there is not fetched again, as long as the vault has
+// its bytes. Of other documents' attachments nothing is concluded: a database's MD5 digest alone is
+// no proof that two are the same.
 Result<std::string> store_attachments(documents::Snapshot& snapshot, vault::Vault& vault,
-                                      const documents::DocumentView& document);
+                                      const documents::DocumentView& document,
+                                      std::string_view known);
 
 }  // namespace davenport::replication

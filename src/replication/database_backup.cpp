@@ -62,7 +62,7 @@ class DatabaseBackup::SegmentSink {
     Result<> finish() {
         if (!writer_) return {};
         DAVENPORT_ASSIGN(auto reference, writer_->finish());
-        if (presence_ && backup_.repeats_) {
+        if (presence_ && (backup_.repeats_ || backup_.catches_up_)) {
             DAVENPORT_ASSIGN(auto reader,
                              vault::SegmentReader::open(backup_.vault_.store(), reference));
             backup_.segments_.push_back(std::move(reader));
@@ -161,6 +161,7 @@ Result<> DatabaseBackup::copy_changes() {
     if (!changed) return fail(std::move(changed).error());
 
     repeats_ = !snapshot_->exact() && changed->order == documents::Order::by_sequence;
+    catches_up_ = changed->catch_up != nullptr;
     DAVENPORT_TRY(choose_counting());
     if (changed->order == documents::Order::by_id) {
         DAVENPORT_TRY(copy_in_order(*changed->cursor));
@@ -168,6 +169,10 @@ Result<> DatabaseBackup::copy_changes() {
         DAVENPORT_TRY(copy_unordered(*changed->cursor));
     }
     changed->cursor.reset();
+    if (changed->catch_up) {
+        repeats_ = true;
+        DAVENPORT_TRY(copy_unordered(*changed->catch_up));
+    }
     return finish_count();
 }
 
@@ -211,9 +216,40 @@ Result<std::optional<vault::Record>> DatabaseBackup::record_of(
         return std::optional(record);
     }
     record.body = document.body;
-    DAVENPORT_ASSIGN(attachments_, store_attachments(*snapshot_, vault_, document));
+    DAVENPORT_ASSIGN(const std::string known, known_attachments(document));
+    auto attachments = store_attachments(*snapshot_, vault_, document, known);
+    if (!attachments) {
+        DAVENPORT_ASSIGN(const bool replaced, was_replaced(document, attachments.error()));
+        if (!replaced) return fail(std::move(attachments).error());
+        return std::optional<vault::Record>();
+    }
+    attachments_ = std::move(*attachments);
     record.attachments = attachments_;
     return std::optional(record);
+}
+
+// What the base's record of the document says about its attachments. An engine whose view is exact
+// is in this process: reading its bytes again costs less than finding the record.
+Result<std::string> DatabaseBackup::known_attachments(
+    const documents::DocumentView& document) const {
+    if (document.attachments.empty() || snapshot_->exact()) return std::string();
+    for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+        DAVENPORT_ASSIGN(const auto cursor, (*segment)->scan_from(document.id));
+        DAVENPORT_ASSIGN(const vault::Record* record, cursor->next());
+        if (record != nullptr && record->id == document.id) return std::string(record->attachments);
+    }
+    return std::string();
+}
+
+// Where documents are not held while they are read, the bytes of a version may go with it. Then
+// another version is there, or a deletion, and comes later in this backup.
+Result<bool> DatabaseBackup::was_replaced(const documents::DocumentView& document,
+                                          const Error& error) {
+    if (snapshot_->exact() || error.code != ErrorCode::not_found) return false;
+    const auto now = snapshot_->get(document.id);
+    if (now) return now->revision != document.revision;
+    if (now.error().code != ErrorCode::not_found) return fail(now.error());
+    return now.error().detail == "deleted";
 }
 
 Result<> DatabaseBackup::copy_in_order(documents::DocumentCursor& cursor) {

@@ -40,6 +40,8 @@ class DatabaseBackup {
     Result<> copy_unordered(documents::DocumentCursor& cursor);
     // The record of a document; nullopt when it does not belong into the segment.
     Result<std::optional<vault::Record>> record_of(const documents::DocumentView& document);
+    Result<std::string> known_attachments(const documents::DocumentView& document) const;
+    Result<bool> was_replaced(const documents::DocumentView& document, const Error& error);
     Result<> write_buffer();
     Result<> finish_count();
     bool is_skipped(std::string_view type) const;
@@ -60,7 +62,8 @@ class DatabaseBackup {
     std::optional<std::uint64_t> engine_skipped_;  // existing documents of the skipped types
     std::uint64_t seen_skipped_ = 0;               // of them, those met in this backup
     std::uint64_t seen_live_ = 0;
-    bool repeats_ = false;  // a document may come more than once
+    bool repeats_ = false;     // what is read now may have come before
+    bool catches_up_ = false;  // what is read now may come again
     std::vector<std::shared_ptr<vault::SegmentReader>> segments_;  // for look-ups
     std::string attachments_;                                      // of the current record
     RecordBuffer buffer_;

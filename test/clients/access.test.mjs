@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createKey } from '../../scripts/lib/davenport.mjs';
-import { Fixture } from './lib/fixture.mjs';
+import { Fixture, onCouchDb } from './lib/fixture.mjs';
 
 describe('access', () => {
   let fixture;
@@ -192,8 +192,12 @@ describe('access', () => {
       }
     };
     await walk(fixture.dataDir);
-    assert.ok(files.length > 3);
+    assert.ok(onCouchDb || files.length > 3);
     for (const file of files) assert.ok(!(await readFile(file)).includes(fixture.key.api_secret), file);
+    if (onCouchDb) {
+      const stored = JSON.stringify(await fixture.couchdb.call('GET', '/davenport_control/_all_docs?include_docs=true'));
+      assert.ok(stored.includes(fixture.key.api_key) && !stored.includes(fixture.key.api_secret));
+    }
   });
 
   it('slows down guessing', async () => {

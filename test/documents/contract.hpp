@@ -16,6 +16,22 @@ struct Engine {
     std::string name;
     // A store without databases; what it needs lives as long as the store.
     std::function<std::shared_ptr<DocumentStore>()> make;
+
+    // What not every engine can promise; where one can't, the tests expect what it says instead.
+    bool exact_snapshots = true;      // Snapshot::exact
+    bool own_revisions = true;        // names revisions by what they hold, the same everywhere
+    bool atomic_batches = true;       // Atomicity::all; else unsupported for several documents
+    bool keeps_text = true;           // bodies come back byte for byte; else as the same JSON
+    bool plain_sequences = true;      // numbers, equal wherever they are told; 0 = nothing yet
+    bool orders_changes = true;       // in the order in which they were made (not across shards)
+    bool knows_its_successor = true;  // a Database never shows another one that took its name
+    bool gaps_in_histories = true;    // replicated revisions may leave ancestors out
+    bool content_digests = true;      // an attachment's digest is that of its bytes, whatever type
+    bool edits_tombstones = true;     // a deletion of what is deleted can bring another body
+    bool open_security = true;        // "{}" is the security object of a new database
+    bool any_slashes = true;          // names of databases may differ in how many slashes follow
+    bool counts_tombstones = true;
+    bool knows_ancestors = true;      // a replicated revision's whole history, whenever it comes
 };
 const std::vector<Engine>& engines();
 
@@ -35,9 +51,13 @@ Error error_of(const Result<T>& result) {
 // A fresh store of each engine in turn, with one database.
 struct Fixture {
     Fixture();
+    Engine engine;
     std::shared_ptr<DocumentStore> store;
     std::shared_ptr<Database> database;
 };
+
+// The same JSON, and the same text where the engine keeps that.
+bool same_body(const Engine& engine, const std::string& a, const std::string& b);
 
 // Short forms of writes of one document.
 struct Put {
@@ -66,6 +86,7 @@ std::vector<Row> rows_of(Result<std::unique_ptr<DocumentCursor>> cursor);
 std::vector<std::string> ids_of(const std::vector<Row>& rows);
 std::vector<Row> all_docs(Database& database, const AllDocsOptions& options = {});
 std::vector<Row> changes(Database& database, const ChangesOptions& options = {});
+// In the order they come; where the view is not exact, what they come to in the end, by id.
 std::vector<Row> changed_since(Snapshot& snapshot, const std::string& since);
 
 std::string read_all(Result<std::unique_ptr<ByteSource>> source);

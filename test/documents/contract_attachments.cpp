@@ -124,7 +124,9 @@ TEST_CASE("attachments are kept by stubs, dropped without") {
           "missing_stub");
     CHECK(require(f.database->get("a")).revision == second);
 
-    put(*f.database, {"a", "{}", second, false, {}, {stub_of("one", md5_of("111"))}});
+    const std::string digest = document.attachments[0].digest;
+    if (f.engine.content_digests) CHECK(digest == md5_of("111"));
+    put(*f.database, {"a", "{}", second, false, {}, {stub_of("one", digest)}});
     CHECK(require(f.database->get("a")).attachments.size() == 1);
 }
 
@@ -202,6 +204,7 @@ TEST_CASE("a source that breaks fails its document alone") {
             WriteMode::interactive);
         CHECK(outcomes[0].error->code == ErrorCode::io);
         CHECK(outcomes[1].kind == Kind::created);
+        if (!f.engine.atomic_batches) continue;
         broken.source = std::make_shared<FailingSource>(good);
         const auto none =
             write_all(*f.database, {{"c", "{}"}, {"a", "{}", "", false, {}, {broken}}, {"d", "{}"}},
@@ -246,7 +249,10 @@ TEST_CASE("cursors show stubs") {
     CHECK(require(from_stub_text(rows[0].attachments)) ==
           require(f.database->get("a")).attachments);
     CHECK(rows[1].attachments.empty());
+    const std::string digest =
+        f.engine.content_digests ? md5_of("x")
+                                 : require(f.database->get("a")).attachments.at(0).digest;
     CHECK(rows[0].attachments ==
-          R"({"q\"uote":{"content_type":"text/plain","revpos":1,"digest":")" + md5_of("x") +
+          R"({"q\"uote":{"content_type":"text/plain","revpos":1,"digest":")" + digest +
               R"(","length":1,"stub":true}})");
 }

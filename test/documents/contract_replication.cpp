@@ -25,12 +25,17 @@ TEST_CASE("replicated revisions are taken as they are") {
     Put again{"a", "{\"n\":\"other\"}", "3-ccc"};
     CHECK(write(*f.database, again, WriteMode::replicated).kind == Kind::unchanged);
     again.revision = "2-bbb";
-    CHECK(write(*f.database, again, WriteMode::replicated).kind == Kind::unchanged);
+    if (f.engine.knows_ancestors)
+        CHECK(write(*f.database, again, WriteMode::replicated).kind == Kind::unchanged);
     CHECK(require(f.database->info()).sequence == sequence);
     CHECK(require(f.database->get("a")).body == "{\"n\":3}");
 
-    CHECK(require(f.database->missing_revisions(
-              "a", Strings{"1-aaa", "4-ddd", "3-ccc", "2-xxx"})) == Strings{"4-ddd", "2-xxx"});
+    if (f.engine.knows_ancestors)
+        CHECK(require(f.database->missing_revisions("a", Strings{"1-aaa", "4-ddd", "3-ccc",
+                                                                 "2-xxx"})) ==
+              Strings{"4-ddd", "2-xxx"});
+    CHECK(require(f.database->missing_revisions("a", Strings{"4-ddd", "3-ccc", "2-xxx"})) ==
+          Strings{"4-ddd", "2-xxx"});
     CHECK(require(f.database->missing_revisions("b", Strings{"1-aaa"})) == Strings{"1-aaa"});
     CHECK(error_of(f.database->missing_revisions("a", Strings{"x"})).code ==
           ErrorCode::invalid_argument);
@@ -38,6 +43,7 @@ TEST_CASE("replicated revisions are taken as they are") {
 
 TEST_CASE("a lone replicated revision learns its ancestors later") {
     Fixture f;
+    if (!f.engine.knows_ancestors) return;
     replicate(*f.database, "a", {"3-ccc"}, "{\"n\":3}");
     const std::string sequence = require(f.database->info()).sequence;
     CHECK(write(*f.database, {"a", "{}", "3-ccc", false, {"3-ccc", "2-bbb"}}, WriteMode::replicated)
@@ -46,7 +52,7 @@ TEST_CASE("a lone replicated revision learns its ancestors later") {
     options.history = true;
     CHECK(require(f.database->get("a", options)).history == Strings{"3-ccc", "2-bbb"});
     CHECK(require(f.database->get("a")).body == "{\"n\":3}");
-    CHECK(require(f.database->info()).sequence == sequence);
+    if (f.engine.plain_sequences) CHECK(require(f.database->info()).sequence == sequence);
     const std::string fourth = put(*f.database, {"a", "{}", "3-ccc"});
     CHECK(require(f.database->get("a", options)).history == Strings{fourth, "3-ccc", "2-bbb"});
 }
@@ -87,7 +93,7 @@ TEST_CASE("conflicts: the winner is not deleted, then longest, then highest") {
     put(*f.database, {"a", "{}", "2-bbb", true});
     CHECK(error_of(f.database->get("a")).detail == "deleted");
     CHECK(require(f.database->info()).documents == 0);
-    CHECK(require(f.database->info()).tombstones == 1);
+    if (f.engine.counts_tombstones) CHECK(require(f.database->info()).tombstones == 1);
 }
 
 TEST_CASE("the changes feed shows every leaf on request") {
@@ -96,9 +102,15 @@ TEST_CASE("the changes feed shows every leaf on request") {
     replicate(*f.database, "a", {"2-bbb", "1-x"}, "{\"n\":\"2b\"}");
     put(*f.database, {"b", "{}"});
     ChangesOptions options;
-    CHECK(ids_of(changes(*f.database, options)) == Strings{"a", "b"});
+    const auto sorted = [&](std::vector<Row> rows) {
+        if (!f.engine.orders_changes)
+            std::stable_sort(rows.begin(), rows.end(),
+                             [](const Row& a, const Row& b) { return a.id < b.id; });
+        return rows;
+    };
+    CHECK(ids_of(sorted(changes(*f.database, options))) == Strings{"a", "b"});
     options.all_leaves = true;
-    const std::vector<Row> rows = changes(*f.database, options);
+    const std::vector<Row> rows = sorted(changes(*f.database, options));
     REQUIRE(ids_of(rows) == Strings{"a", "a", "b"});
     CHECK(rows[0].revision == "2-bbb");
     CHECK(rows[1].revision == "2-aaa");
@@ -134,6 +146,7 @@ TEST_CASE("a long history keeps its newest thousand revisions") {
     CHECK(document.history.back().starts_with("11-"));
 
     Strings history;
+    if (!f.engine.knows_ancestors) return;
     for (int i = 3000; i > 1500; --i) history.push_back(std::to_string(i) + "-abc");
     replicate(*f.database, "b", history);
     CHECK(require(f.database->get("b", options)).history.size() == 1000);
@@ -218,12 +231,13 @@ TEST_CASE("grafts in any order, whole or in parts, give the same tree") {
         }
     }
     const DatabaseInfo info = require(f.database->info());
-    CHECK(info.documents + info.tombstones == 60);
+    if (f.engine.counts_tombstones) CHECK(info.documents + info.tombstones == 60);
     CHECK(info.documents == all_docs(*f.database).size());
 }
 
 TEST_CASE("histories with gaps come together to one tree") {
     Fixture f;
+    if (!f.engine.gaps_in_histories) return;
     const std::uint32_t seed = random_seed();
     std::mt19937 random(seed);
     const Strings whole = {"8-h", "7-g", "6-f", "5-e", "4-d", "3-c", "2-b", "1-a"};

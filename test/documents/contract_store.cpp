@@ -1,6 +1,7 @@
 #include "contract.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 using namespace davenport;
@@ -10,13 +11,8 @@ using Strings = std::vector<std::string>;
 
 TEST_CASE("databases are created, listed and dropped by name") {
     Fixture f;
-    const Strings names = {"a",
-                           "a/b",
-                           "a+b",
-                           "a$b_(c)-1/d",
-                           "a//",
-                           "a" + std::string(237, '/'),
-                           "z" + std::string(237, 'z')};
+    Strings names = {"a", "a+b", "a/b", "a$b_(c)-1/d", "a//", "z" + std::string(237, 'z')};
+    if (f.engine.any_slashes) names.push_back("a" + std::string(237, '/'));
     for (const std::string& name : names) {
         require(f.store->create(name));
         CHECK(error_of(f.store->create(name)).code == ErrorCode::already_exists);
@@ -90,12 +86,20 @@ TEST_CASE("a dropped database is gone for those who hold it, and its successor i
     if (const auto document = snapshot->get("a")) CHECK(document->body == "{\"n\":1}");
 
     require(f.store->create("tests"));
-    const auto successor = require(f.store->open("tests"));
+    auto successor = require(f.store->open("tests"));
+    // CouchDB knows of a creation in which second it was.
+    if (!f.engine.knows_its_successor && require(successor->info()).identity == identity) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+        require(f.store->drop("tests"));
+        require(f.store->create("tests"));
+        successor = require(f.store->open("tests"));
+    }
     CHECK(require(successor->info()).identity != identity);
     CHECK(require(successor->info()).documents == 0);
     CHECK(gone(database.get("a")));
     put(*successor, {"a", "{\"n\":2}"});
     CHECK(gone(database.info()));
+    CHECK(gone(database.snapshot()));
     CHECK(require(successor->get("a")).body == "{\"n\":2}");
 }
 
@@ -150,19 +154,19 @@ TEST_CASE("local documents") {
     require(f.database->remove_local("x", "0-2"));
     CHECK(error_of(f.database->remove_local("x", "0-2")).code == ErrorCode::not_found);
     CHECK(error_of(f.database->get_local("x")).code == ErrorCode::not_found);
-    CHECK(require(f.database->info()).sequence == "0");
+    if (f.engine.plain_sequences) CHECK(require(f.database->info()).sequence == "0");
     CHECK(all_docs(*f.database).empty());
     CHECK(changes(*f.database).empty());
 }
 
 TEST_CASE("the security object") {
     Fixture f;
-    CHECK(require(f.database->security()) == "{}");
+    if (f.engine.open_security) CHECK(require(f.database->security()) == "{}");
     const std::string text = R"({"admins":{"names":["a"]}})";
     require(f.database->set_security(text));
     CHECK(require(f.database->security()) == text);
     CHECK(error_of(f.database->set_security("[1]")).code == ErrorCode::invalid_argument);
     CHECK(error_of(f.database->set_security("{")).code == ErrorCode::invalid_argument);
     CHECK(require(f.database->security()) == text);
-    CHECK(require(f.database->info()).sequence == "0");
+    if (f.engine.plain_sequences) CHECK(require(f.database->info()).sequence == "0");
 }

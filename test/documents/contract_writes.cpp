@@ -14,7 +14,7 @@ TEST_CASE("a new document is read as it was written") {
     CHECK(outcome.revision.size() == 34);
     const Document document = require(f.database->get("a"));
     CHECK(document.id == "a");
-    CHECK(document.body == body);
+    CHECK(same_body(f.engine, document.body, body));
     CHECK(document.revision == outcome.revision);
     CHECK_FALSE(document.deleted);
     CHECK(document.attachments.empty());
@@ -48,6 +48,7 @@ TEST_CASE("an interactive edit must know the current revision") {
 
 TEST_CASE("revisions depend on what was written and on nothing else") {
     Fixture f;
+    if (!f.engine.own_revisions) return;
     const std::string one = put(*f.database, {"a", "{\"n\":1}"});
     CHECK(put(*f.database, {"b", "{\"n\":1}"}) == one);
     CHECK(put(*f.database, {"c", "{\"n\":2}"}) != one);
@@ -72,7 +73,7 @@ TEST_CASE("deleting leaves a tombstone, on which the document can be made again"
     CHECK(require(f.database->get("a", options)).deleted);
     const DatabaseInfo info = require(f.database->info());
     CHECK(info.documents == 0);
-    CHECK(info.tombstones == 1);
+    if (f.engine.counts_tombstones) CHECK(info.tombstones == 1);
 
     CHECK(write(*f.database, {"a", "{}", "", true}).error->code == ErrorCode::conflict);
     const WriteOutcome again = write(*f.database, {"a", "{\"n\":2}"});
@@ -120,7 +121,8 @@ TEST_CASE("overwriting: within one batch and over several the last one stands") 
 
     overwrite(*f.database, "x", "{\"n\":1}");
     overwrite(*f.database, "y", "{}");
-    CHECK(overwrite(*f.database, "x", "{\"n\":2}") == outcomes[2].revision);
+    const std::string second = overwrite(*f.database, "x", "{\"n\":2}");
+    if (f.engine.own_revisions) CHECK(second == outcomes[2].revision);
 }
 
 TEST_CASE("overwriting a document that has conflicts") {
@@ -173,6 +175,17 @@ TEST_CASE("a later document of a batch sees the earlier ones") {
 
 TEST_CASE("a batch: all or none") {
     Fixture f;
+    if (!f.engine.atomic_batches) {
+        DocumentWrite writes[2];
+        writes[0].id = "a";
+        writes[1].id = "b";
+        CHECK(error_of(f.database->write(writes, WriteMode::interactive, Atomicity::all)).code ==
+              ErrorCode::unsupported);
+        CHECK(all_docs(*f.database).empty());
+        const auto one = f.database->write({writes, 1}, WriteMode::interactive, Atomicity::all);
+        CHECK(require(one).front().kind == Kind::created);
+        return;
+    }
     put(*f.database, {"b", "{\"n\":1}"});
     const DatabaseInfo before = require(f.database->info());
     auto outcomes = write_all(*f.database, {{"a", "{}"}, {"b", "{\"n\":2}"}, {"c", "{}"}},

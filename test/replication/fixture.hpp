@@ -1,8 +1,10 @@
 #pragma once
 
 #include "davenport/base/json.hpp"
+#include "davenport/documents/couchdb.hpp"
 #include "davenport/documents/document_store.hpp"
 #include "davenport/replication/backup.hpp"
+#include "support/couchdb_server.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <array>
@@ -49,10 +51,23 @@ struct Engine {
     std::unique_ptr<TemporaryDirectory> directory;
     std::unique_ptr<documents::DocumentStore> store;
 };
+// All engines "couchdb" of a process are one server, which each finds without databases.
+inline std::unique_ptr<documents::DocumentStore> make_couchdb() {
+    const CouchdbServer& server = CouchdbServer::shared();
+    documents::CouchdbOptions options;
+    options.url = server.url();
+    options.user = server.user();
+    options.password = server.password();
+    auto store = must(documents::open_couchdb(options));
+    for (const std::string& database : must(store->databases())) must(store->drop(database));
+    return store;
+}
 inline Engine make_engine(const std::string& name) {
     Engine engine{name, nullptr, nullptr};
     if (name == "memory") {
         engine.store = documents::make_memory();
+    } else if (name == "couchdb") {
+        engine.store = make_couchdb();
     } else {
         engine.directory = std::make_unique<TemporaryDirectory>();
         engine.store = must(documents::open_embedded(*engine.directory / "documents"));

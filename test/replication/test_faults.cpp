@@ -63,7 +63,7 @@ class ForgetfulSnapshot final : public ForwardingSnapshot {
 };
 
 // Has no read views, and shows everything again whatever changed since.
-class RepeatingSnapshot final : public ForwardingSnapshot {
+class RepeatingSnapshot : public ForwardingSnapshot {
   public:
     using ForwardingSnapshot::ForwardingSnapshot;
     bool exact() const override { return false; }
@@ -71,6 +71,22 @@ class RepeatingSnapshot final : public ForwardingSnapshot {
         DAVENPORT_ASSIGN(auto cursor, inner_->changes({}));
         return ChangedDocuments{std::move(cursor), documents::Order::by_sequence};
     }
+};
+
+// The same, and counts the attachments that are fetched.
+class CountingSnapshot final : public RepeatingSnapshot {
+  public:
+    CountingSnapshot(std::unique_ptr<documents::Snapshot> inner, int* fetched)
+        : RepeatingSnapshot(std::move(inner)), fetched_(fetched) {}
+    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id,
+                                                              std::string_view revision,
+                                                              std::string_view name) override {
+        ++*fetched_;
+        return inner_->attachment(id, revision, name);
+    }
+
+  private:
+    int* fetched_;
 };
 
 template <class SnapshotType, class... Args>
@@ -266,6 +282,35 @@ TEST_CASE("changes that come again word for word are no segment twice") {
     const auto third = must(back_up(repeating, *vault, clock, options, {}));
     CHECK(contents(*vault, third.databases[0]) == contents(*things));
     CHECK(must(vault->verify({}, {})).sound());
+}
+
+TEST_CASE("an attachment that did not change is not fetched again") {
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    must(engine.store->create("things"));
+    const auto things = must(engine.store->open("things"));
+    put(*things, "a", PlainDocument{"{}", {{"one", "1"}, {"two", "22"}}});
+    put(*things, "b", PlainDocument{"{}", {{"one", "1"}}});
+    int fetched = 0;
+    auto counting = with_snapshots<CountingSnapshot>(*engine.store, &fetched);
+    const auto vault = memory_vault(clock);
+    const auto fetched_by = [&](const std::string& id) {
+        fetched = 0;
+        const auto manifest = must(back_up(counting, *vault, clock, options_for(id), {}));
+        CHECK(contents(*vault, manifest.databases[0]) == contents(*things));
+        return fetched;
+    };
+    CHECK(fetched_by("first") == 3);
+    CHECK(fetched_by("second") == 0);
+    put(*things, "b", PlainDocument{R"({"edited":true})", {{"one", "1"}}});
+    put(*things, "a", PlainDocument{"{}", {{"one", "1"}, {"two", "33"}}});
+    put(*things, "c", PlainDocument{"{}", {{"two", "33"}}});
+    CHECK(fetched_by("third") == 2);
+
+    // Bytes that the vault has lost are fetched, not believed in.
+    for (const std::string& name : blob_names(*vault))
+        if (name.starts_with("attachments/")) must(vault->store().remove(name));
+    CHECK(fetched_by("fourth") == 2)  // each content once;
 }
 
 TEST_CASE("a full disk fails the backup and spoils none") {

@@ -27,7 +27,7 @@ struct Setting {
 }  // namespace
 
 TEST_CASE("exact brings a database back to what the backup saw, sessions excepted") {
-    Setting setting(GENERATE("memory", "embedded"));
+    Setting setting(GENERATE("memory", "embedded", "couchdb"));
     auto& things = *setting.things;
     put(things, "a", R"({"type":"peer"})");
     put(things, "b", R"({"type":"peer"})");
@@ -60,7 +60,7 @@ TEST_CASE("exact brings a database back to what the backup saw, sessions excepte
 }
 
 TEST_CASE("overlay leaves what the backup does not hold") {
-    Setting setting(GENERATE("memory", "embedded"));
+    Setting setting(GENERATE("memory", "embedded", "couchdb"));
     put(*setting.things, "a", "{}");
     setting.back_up("first");
     put(*setting.things, "extra", R"({"n":1})");

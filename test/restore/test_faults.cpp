@@ -53,7 +53,7 @@ std::vector<Given> many(int count) {
 }  // namespace
 
 TEST_CASE("documents that fail are named, the rest is restored") {
-    auto engine = make_engine(GENERATE("memory", "embedded"));
+    auto engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     GivenSource source;
     source.add("things", many(20));
     WrappingStore refusing(*engine.store, [](std::shared_ptr<documents::Database> inner) {
@@ -121,7 +121,7 @@ TEST_CASE("a source that breaks off is an error, and exact deletes nothing") {
 }
 
 TEST_CASE("a restore stopped at any point is finished by running it again") {
-    const std::string engine_name = GENERATE("memory", "embedded");
+    const std::string engine_name = GENERATE("memory", "embedded", "couchdb");
     const auto options = [] {
         auto made = things_options();
         made.mode = restore::Mode::exact;

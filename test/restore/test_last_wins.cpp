@@ -102,7 +102,7 @@ TEST_CASE(
     const Seed seed;
     INFO("seed " << seed.value());
     std::mt19937 random(seed.value());
-    const std::string engine_name = GENERATE("memory", "embedded");
+    const std::string engine_name = GENERATE("memory", "embedded", "couchdb");
     INFO(engine_name);
     const int rounds = engine_name == "memory" ? 150 : 40;
     for (int round = 0; round < rounds; ++round) {

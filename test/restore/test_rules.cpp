@@ -47,7 +47,7 @@ TEST_CASE("an unknown database stops everything before anything is written") {
 }
 
 TEST_CASE("an upload in the console's form is restored") {
-    auto engine = make_engine(GENERATE("memory", "embedded"));
+    auto engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     must(engine.store->create("athena_system"));
     auto system = must(engine.store->open("athena_system"));
     put(*system, "changed", R"({"n":1})");
@@ -120,7 +120,7 @@ TEST_CASE("a skipped id is skipped wherever and however often it comes") {
 }
 
 TEST_CASE("security comes back when the source holds it") {
-    auto engine = make_engine(GENERATE("memory", "embedded"));
+    auto engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     must(engine.store->create("things"));
     auto things = must(engine.store->open("things"));
     must(things->set_security(R"({"members":{"names":["eve"],"roles":[]}})"));

@@ -28,7 +28,7 @@ struct Console {
 }  // namespace
 
 TEST_CASE("the whitelist is what components, signature collections and the deployer say") {
-    Console console(GENERATE("memory", "embedded"));
+    Console console(GENERATE("memory", "embedded", "couchdb"));
     put(*console.system, settings_id,
         R"({"type":"settings", "first":1.50,"url_safe_list":["http://stale:1"],"deployer_url":"https://Deployer/x","last":{}})");
     put(*console.components, "peer",
@@ -65,7 +65,7 @@ TEST_CASE("the whitelist is what components, signature collections and the deplo
 }
 
 TEST_CASE("settings without a list get one, and keep their attachments") {
-    Console console(GENERATE("memory", "embedded"));
+    Console console(GENERATE("memory", "embedded", "couchdb"));
     put(*console.system, settings_id, PlainDocument{R"({"type":"settings"})", {{"logo", "bytes"}}});
     put(*console.components, "peer", R"({"api_url":"https://peer:1"})");
     REQUIRE(console.rebuild());
@@ -147,7 +147,7 @@ TEST_CASE("a restore whose whitelist fails is not a success") {
 }
 
 TEST_CASE("a restore rebuilds the list from what it restored") {
-    Console console(GENERATE("memory", "embedded"));
+    Console console(GENERATE("memory", "embedded", "couchdb"));
     GivenSource source;
     source.add("DB_COMPONENTS", {{"peer", R"({"api_url":"https://peer:1"})"}});
     source.add("DB_SYSTEM", {{settings_id, R"({"type":"settings"})"}});

@@ -97,7 +97,7 @@ struct AllDocsOptions {
     std::optional<std::string> start_id, end_id;  // in the direction of reading
     bool inclusive_end = true;
     bool descending = false;
-    bool bodies = true;  // else body and attachments are empty
+    bool bodies = true;  // else body and attachments are empty, and the type may be
 };
 
 struct ChangesOptions {
@@ -126,12 +126,12 @@ class Snapshot {
     // tombstones come only after a non-empty `since`). The engine picks the cheaper way and says in
     // which order they come. invalid_argument for a sequence that this database never had.
     struct ChangedDocuments {
-        std::unique_ptr<DocumentCursor> cursor;  // each document once
+        std::unique_ptr<DocumentCursor> cursor;
         Order order;
         // Where the view is not exact and the cursor does not see what changes meanwhile: to be read
         // to its end after it. By sequence, with tombstones; what comes here replaces what came
         // before, and may come again.
-        std::unique_ptr<DocumentCursor> catch_up;
+        std::unique_ptr<DocumentCursor> catch_up = nullptr;
     };
     virtual Result<ChangedDocuments> changed_since(std::string_view since) = 0;
 

@@ -1,6 +1,10 @@
-// One service of its own for a test file, on a fresh data directory and a free port.
+// One service of its own for a test file, on a fresh data directory and a free port, and on the
+// embedded store unless DAVENPORT_TEST_STORE says "couchdb".
 import assert from 'node:assert/strict';
 import { createKey, removeDirectory, Service, temporaryDirectory } from '../../../scripts/lib/davenport.mjs';
+import { CouchDb } from './couchdb.mjs';
+
+export const onCouchDb = process.env.DAVENPORT_TEST_STORE === 'couchdb';
 
 // Known to the tests, so that they can check signatures.
 export const signingSecret = `whsec_${Buffer.from('a secret that only tests know ...').toString('base64')}`;
@@ -9,10 +13,12 @@ export class Fixture {
   static async create(settings = {}) {
     const fixture = new Fixture();
     fixture.dataDir = await temporaryDirectory();
+    if (onCouchDb) fixture.couchdb = await CouchDb.start();
     fixture.settings = {
       DAVENPORT_WEBHOOKS_ALLOW: '127.0.0.1',
       DAVENPORT_WEBHOOKS_SIGNING_SECRET: signingSecret,
       DAVENPORT_WEBHOOKS_FIRST_RETRY_MS: '50',
+      ...fixture.couchdb?.settings,
       ...settings,
     };
     fixture.key = await createKey(fixture.dataDir, 'manager', fixture.settings);
@@ -54,6 +60,7 @@ export class Fixture {
 
   async remove() {
     const code = await this.stopService();
+    await this.couchdb?.stop();
     await removeDirectory(this.dataDir);
     assert.equal(code, 0, `SIGTERM must drain and exit 0; the log ends with: ${this.service.log.slice(-2000)}`);
   }

@@ -1,0 +1,154 @@
+#include "cursors.hpp"
+
+#include "reads.hpp"
+
+namespace davenport::documents::couchdb {
+namespace {
+
+constexpr std::uint64_t few_rows = 500;
+constexpr int enough_passes = 8;
+constexpr int max_passes = 200;
+
+ChangesOptions since_options(std::string since) {
+    ChangesOptions options;
+    options.since = std::move(since);
+    return options;
+}
+
+}  // namespace
+
+const DocumentView* RowViews::show(const FoundDocument& found, std::string_view sequence) {
+    const Document& document = found.document;
+    view_ = {};
+    view_.id = document.id;
+    view_.revision = document.revision;
+    view_.deleted = document.deleted;
+    view_.sequence = sequence;
+    view_.type = found.type;
+    if (!bodies_) return &view_;
+    view_.body = document.body;
+    if (!document.attachments.empty()) {
+        attachments_ = to_stub_text(document.attachments);
+        view_.attachments = attachments_;
+    }
+    return &view_;
+}
+
+Result<const DocumentView*> RowViews::show(const Row& row, Progress& progress) {
+    if (row.has_document) {
+        if (row.found.document.id != row.id)
+            return fail(ErrorCode::corrupt, "the row of document \"{}\" holds \"{}\"", row.id,
+                        row.found.document.id);
+        return show(row.found, row.sequence);
+    }
+    if (!bodies_ || row.deleted) {
+        view_ = {};
+        view_.id = row.id;
+        view_.revision = row.revision;
+        view_.deleted = row.deleted;
+        view_.sequence = row.sequence;
+        if (bodies_) view_.body = "{}";
+        return &view_;
+    }
+    progress.read_singly = true;
+    auto found = read_document(place_, row.id, {});
+    if (!found && found.error().code == ErrorCode::not_found && found.error().detail == "deleted")
+        return nullptr;
+    if (!found) {
+        Error error = std::move(found).error();
+        error.message = fmt::format("document \"{}\" is listed and can't be read: {}", row.id,
+                                    error.message);
+        return fail(std::move(error));
+    }
+    found_ = std::move(*found);
+    return show(found_, row.sequence);
+}
+
+AllDocsCursor::AllDocsCursor(Place place, const AllDocsOptions& options,
+                             std::shared_ptr<Progress> progress)
+    : feed_(place, options), views_(place, options.bodies), progress_(std::move(progress)) {}
+
+Result<const DocumentView*> AllDocsCursor::next() {
+    while (true) {
+        DAVENPORT_ASSIGN(const Row* row, feed_.next());
+        if (row == nullptr) return nullptr;
+        DAVENPORT_ASSIGN(const DocumentView* view, views_.show(*row, *progress_));
+        if (view != nullptr && !view->deleted) return view;
+    }
+}
+
+ChangesCursor::ChangesCursor(Place place, const ChangesOptions& options,
+                             std::shared_ptr<Progress> progress)
+    : place_(place),
+      bodies_(options.bodies),
+      feed_(place, options),
+      views_(place, options.bodies),
+      progress_(std::move(progress)) {}
+
+Result<const DocumentView*> ChangesCursor::next() {
+    while (true) {
+        if (!leaves_.empty()) {
+            leaf_ = std::move(leaves_.front());
+            leaves_.pop_front();
+            return views_.show(leaf_, leaf_sequence_);
+        }
+        DAVENPORT_ASSIGN(const Row* row, feed_.next());
+        if (row == nullptr) {
+            progress_->reached = feed_.reached();
+            return nullptr;
+        }
+        if (row->leaves.size() > 1) {
+            DAVENPORT_ASSIGN(auto leaves, read_leaves(place_, row->id, false));
+            leaves_.assign(std::make_move_iterator(leaves.begin()),
+                           std::make_move_iterator(leaves.end()));
+            leaf_sequence_ = row->sequence;
+            continue;
+        }
+        DAVENPORT_ASSIGN(const DocumentView* view, views_.show(*row, *progress_));
+        if (view != nullptr) return view;
+    }
+}
+
+CatchUpCursor::CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
+                             std::function<Result<>()> settle)
+    : place_(place),
+      views_(place, true),
+      progress_(std::move(progress)),
+      settle_(std::move(settle)),
+      since_(std::move(since)) {}
+
+Result<> CatchUpCursor::open() {
+    progress_->read_singly = false;
+    rows_ = 0;
+    ++passes_;
+    feed_.emplace(place_, since_options(since_));
+    return feed_->open();
+}
+
+Result<const DocumentView*> CatchUpCursor::next() {
+    while (!ended_) {
+        if (!feed_) DAVENPORT_TRY(open());
+        DAVENPORT_ASSIGN(const Row* row, feed_->next());
+        if (row != nullptr) {
+            ++rows_;
+            DAVENPORT_ASSIGN(const DocumentView* view, views_.show(*row, *progress_));
+            // A document that went away just now comes again, as deleted, in the next pass.
+            if (view != nullptr) return view;
+            continue;
+        }
+        since_ = progress_->reached = feed_->reached();
+        feed_.reset();
+        if (progress_->read_singly) {
+            if (passes_ == max_passes)
+                return fail(ErrorCode::unavailable,
+                            "database \"{}\" changes faster than it can be read", place_.name);
+            continue;
+        }
+        if (rows_ > few_rows && passes_ < enough_passes) continue;
+        DAVENPORT_TRY(settle_());
+        ended_ = true;
+    }
+    return nullptr;
+}
+
+}  // namespace davenport::documents::couchdb

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "feeds.hpp"
+
+#include <deque>
+#include <functional>
+
+namespace davenport::documents::couchdb {
+
+// What a snapshot and its cursors know together.
+struct Progress {
+    std::string reached;
+    // A document was read by itself since the current pass over the changes began; it may be newer
+    // than what that pass will reach.
+    bool read_singly = false;
+};
+
+// Views of rows; a document that a row should bring and does not is read by itself.
+class RowViews {
+  public:
+    explicit RowViews(Place place, bool bodies) : place_(std::move(place)), bodies_(bodies) {}
+    // nullptr = the document is gone, so that there is nothing to show.
+    Result<const DocumentView*> show(const Row& row, Progress& progress);
+    const DocumentView* show(const FoundDocument& found, std::string_view sequence);
+
+  private:
+    const Place place_;
+    const bool bodies_;
+    FoundDocument found_;
+    std::string attachments_;
+    DocumentView view_;
+};
+
+class AllDocsCursor final : public DocumentCursor {
+  public:
+    AllDocsCursor(Place place, const AllDocsOptions& options, std::shared_ptr<Progress> progress);
+    Result<> open() { return feed_.open(); }
+    Result<const DocumentView*> next() override;
+
+  private:
+    AllDocsFeed feed_;
+    RowViews views_;
+    const std::shared_ptr<Progress> progress_;
+};
+
+// `_changes` as they are, one view a document or a leaf.
+class ChangesCursor final : public DocumentCursor {
+  public:
+    ChangesCursor(Place place, const ChangesOptions& options, std::shared_ptr<Progress> progress);
+    Result<> open() { return feed_.open(); }
+    Result<const DocumentView*> next() override;
+
+  private:
+    const Place place_;
+    const bool bodies_;
+    ChangesFeed feed_;
+    RowViews views_;
+    const std::shared_ptr<Progress> progress_;
+    std::deque<FoundDocument> leaves_;  // of the current row, still to be shown
+    FoundDocument leaf_;
+    std::string leaf_sequence_;
+};
+
+// For a backup: the changes since a sequence, again and again until hardly anything comes, so that
+// little time lies between the oldest and the newest thing seen. `settle` runs in the end.
+class CatchUpCursor final : public DocumentCursor {
+  public:
+    CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
+                  std::function<Result<>()> settle);
+    Result<> open();  // or by the first `next`
+    Result<const DocumentView*> next() override;
+
+  private:
+    const Place place_;
+    RowViews views_;
+    const std::shared_ptr<Progress> progress_;
+    const std::function<Result<>()> settle_;
+    std::string since_;
+    std::optional<ChangesFeed> feed_;
+    std::uint64_t rows_ = 0;  // of this pass
+    int passes_ = 0;
+    bool ended_ = false;
+};
+
+}  // namespace davenport::documents::couchdb
