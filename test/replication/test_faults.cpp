@@ -310,7 +310,7 @@ TEST_CASE("an attachment that did not change is not fetched again") {
     // Bytes that the vault has lost are fetched, not believed in.
     for (const std::string& name : blob_names(*vault))
         if (name.starts_with("attachments/")) must(vault->store().remove(name));
-    CHECK(fetched_by("fourth") == 2)  // each content once;
+    CHECK(fetched_by("fourth") == 2);  // each content once
 }
 
 TEST_CASE("a full disk fails the backup and spoils none") {
