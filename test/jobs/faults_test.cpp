@@ -1,4 +1,5 @@
 #include "jobs_support.hpp"
+#include "support/forwarding_store.hpp"
 
 #include <atomic>
 #include <iostream>
@@ -14,31 +15,16 @@ namespace {
 
 // A control database that is busy every so often, and sometimes loses the answer to a write that it
 // carried out, as a server across a network does.
-class ShakyDatabase final : public documents::Database {
+class ShakyDatabase final : public davenport::test::ForwardingDatabase {
   public:
     ShakyDatabase(std::shared_ptr<documents::Database> inner, unsigned seed)
-        : inner_(std::move(inner)), random_(seed) {}
+        : ForwardingDatabase(std::move(inner)), random_(seed) {}
     std::atomic<bool> calm{false};
 
-    const std::string& name() const override { return inner_->name(); }
-    Result<documents::DatabaseInfo> info() override { return inner_->info(); }
-    Result<std::unique_ptr<documents::Snapshot>> snapshot() override { return inner_->snapshot(); }
     Result<documents::Document> get(std::string_view id,
                                     const documents::ReadOptions& options) override {
         if (roll() < 10) return fail(ErrorCode::unavailable, "busy");
         return inner_->get(id, options);
-    }
-    Result<std::vector<documents::Document>> leaves(std::string_view id, bool history) override {
-        return inner_->leaves(id, history);
-    }
-    Result<std::vector<std::string>> missing_revisions(
-        std::string_view id, std::span<const std::string> revisions) override {
-        return inner_->missing_revisions(id, revisions);
-    }
-    Result<std::unique_ptr<documents::ByteSource>> attachment(std::string_view id,
-                                                              std::string_view revision,
-                                                              std::string_view name) override {
-        return inner_->attachment(id, revision, name);
     }
     Result<std::vector<documents::WriteOutcome>> write(
         std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
@@ -50,30 +36,9 @@ class ShakyDatabase final : public documents::Database {
         if (fate < 30) return fail(ErrorCode::timeout, "the answer was lost");
         return outcomes;
     }
-    Result<documents::Document> get_local(std::string_view id) override {
-        return inner_->get_local(id);
-    }
-    Result<std::string> put_local(std::string_view id, std::string_view revision,
-                                  std::string_view body) override {
-        return inner_->put_local(id, revision, body);
-    }
-    Result<> remove_local(std::string_view id, std::string_view revision) override {
-        return inner_->remove_local(id, revision);
-    }
-    Result<std::string> security() override { return inner_->security(); }
-    Result<> set_security(std::string_view text) override { return inner_->set_security(text); }
-    Result<> ensure_index(std::string_view index, std::span<const std::string> fields) override {
-        return inner_->ensure_index(index, fields);
-    }
     Result<std::vector<documents::Document>> find(const documents::Query& query) override {
         if (roll() < 10) return fail(ErrorCode::unavailable, "busy");
         return inner_->find(query);
-    }
-    Result<std::uint64_t> count(const documents::Query& query) override {
-        return inner_->count(query);
-    }
-    Result<bool> wait_for_change(std::string_view since, std::uint64_t timeout_ms) override {
-        return inner_->wait_for_change(since, timeout_ms);
     }
 
   private:
@@ -82,7 +47,6 @@ class ShakyDatabase final : public documents::Database {
         const std::lock_guard lock(mutex_);
         return static_cast<unsigned>(random_() % 100);
     }
-    const std::shared_ptr<documents::Database> inner_;
     std::mutex mutex_;
     std::mt19937 random_;
 };

@@ -1,6 +1,6 @@
 #include "replication/fixture.hpp"
-#include "replication/forwarding_store.hpp"
 #include "support/faulty_blob_store.hpp"
+#include "support/forwarding_store.hpp"
 
 using namespace davenport;
 using namespace davenport::test;

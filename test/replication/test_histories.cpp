@@ -1,5 +1,5 @@
 #include "replication/fixture.hpp"
-#include "replication/forwarding_store.hpp"
+#include "support/forwarding_store.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -284,7 +284,8 @@ void check(const vault::Vault& vault, const Kept& kept) {
 TEST_CASE("every backup of a random history reads back as it was, counts included") {
     const Seed seed;
     INFO("seed " << seed.value());
-    const std::string kind = GENERATE("memory", "embedded", "blurred", "listed", "uncounted", "couchdb");
+    const std::string kind =
+        GENERATE("memory", "embedded", "blurred", "listed", "uncounted", "couchdb");
     INFO(kind);
     const std::map<std::string, std::string> engines = {
         {"embedded", "embedded"}, {"uncounted", "embedded"}, {"couchdb", "couchdb"}};

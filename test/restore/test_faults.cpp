@@ -1,5 +1,5 @@
-#include "replication/forwarding_store.hpp"
 #include "restore/fixture.hpp"
+#include "support/forwarding_store.hpp"
 
 using namespace davenport;
 using namespace davenport::test;
