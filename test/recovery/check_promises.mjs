@@ -51,7 +51,9 @@ async function checkRestore(api, model) {
     assert.equal(fresh[0].tx_id, restore.url.split('/').pop());
   }
   assert.ok(fresh.length <= 1);
-  const [transaction] = fresh;
+  // A kill may fall between the job and its transaction, which the job then makes when it is taken up
+  // again: it may have come just now.
+  const transaction = fresh[0] && await api.waitForTransaction(fresh[0].tx_id);
   if (transaction?.status === 'success') {
     model.commit(restore.target);
     for (const key of restore.target.keys()) model.maybe.delete(key);
