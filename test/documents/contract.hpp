@@ -31,7 +31,7 @@ struct Engine {
     bool open_security = true;        // "{}" is the security object of a new database
     bool any_slashes = true;          // names of databases may differ in how many slashes follow
     bool counts_tombstones = true;
-    bool knows_ancestors = true;      // a replicated revision's whole history, whenever it comes
+    bool knows_ancestors = true;  // a replicated revision's whole history, whenever it comes
 };
 const std::vector<Engine>& engines();
 

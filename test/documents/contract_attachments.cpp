@@ -249,9 +249,9 @@ TEST_CASE("cursors show stubs") {
     CHECK(require(from_stub_text(rows[0].attachments)) ==
           require(f.database->get("a")).attachments);
     CHECK(rows[1].attachments.empty());
-    const std::string digest =
-        f.engine.content_digests ? md5_of("x")
-                                 : require(f.database->get("a")).attachments.at(0).digest;
+    const std::string digest = f.engine.content_digests
+                                   ? md5_of("x")
+                                   : require(f.database->get("a")).attachments.at(0).digest;
     CHECK(rows[0].attachments ==
           R"({"q\"uote":{"content_type":"text/plain","revpos":1,"digest":")" + digest +
               R"(","length":1,"stub":true}})");

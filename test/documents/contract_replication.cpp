@@ -31,9 +31,8 @@ TEST_CASE("replicated revisions are taken as they are") {
     CHECK(require(f.database->get("a")).body == "{\"n\":3}");
 
     if (f.engine.knows_ancestors)
-        CHECK(require(f.database->missing_revisions("a", Strings{"1-aaa", "4-ddd", "3-ccc",
-                                                                 "2-xxx"})) ==
-              Strings{"4-ddd", "2-xxx"});
+        CHECK(require(f.database->missing_revisions(
+                  "a", Strings{"1-aaa", "4-ddd", "3-ccc", "2-xxx"})) == Strings{"4-ddd", "2-xxx"});
     CHECK(require(f.database->missing_revisions("a", Strings{"4-ddd", "3-ccc", "2-xxx"})) ==
           Strings{"4-ddd", "2-xxx"});
     CHECK(require(f.database->missing_revisions("b", Strings{"1-aaa"})) == Strings{"1-aaa"});

@@ -172,8 +172,7 @@ TEST_CASE("few or many changes: the same answer") {
             put.body = "{\"n\":" + std::to_string(random()) + "}";
             put.deleted = random() % 5 == 0;
             const bool was_gone = gone.contains(put.id);
-            if (f.engine.edits_tombstones || !was_gone || !put.deleted)
-                expected[put.id] = put.body;
+            if (f.engine.edits_tombstones || !was_gone || !put.deleted) expected[put.id] = put.body;
             if (put.deleted)
                 gone.insert(put.id);
             else

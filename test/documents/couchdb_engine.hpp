@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-// A server that says of the database "db" what a test tells it to, word by word: for what a real one
-// does only when it breaks.
+// A server that says of the database "db" what a test tells it to, word by word: for what a real
+// one does only when it breaks.
 namespace davenport::documents::test {
 
 class StagedCouchdb {
@@ -57,10 +57,10 @@ class StagedCouchdb {
         if (seen.path == "/") {
             connection.answer(200, R"({"couchdb":"Welcome","uuid":"u","version":"3.5.0"})");
         } else if (seen.path == "/db" && seen.method == "GET") {
-            connection.answer(
-                200, fmt::format(R"({{"db_name":"db","update_seq":"{}-s","doc_count":3,)"
-                                 R"("doc_del_count":0,"instance_start_time":"{}"}})",
-                                 sequence.load(), created.load()));
+            connection.answer(200,
+                              fmt::format(R"({{"db_name":"db","update_seq":"{}-s","doc_count":3,)"
+                                          R"("doc_del_count":0,"instance_start_time":"{}"}})",
+                                          sequence.load(), created.load()));
         } else {
             connection.answer(404, R"({"error":"not_found","reason":"missing"})");
         }
@@ -88,9 +88,10 @@ inline std::string changed(const std::string& id, int sequence, bool deleted = f
 
 // The beginning of an answer whose end never comes.
 inline void cut_answer(StagedCouchdb::Connection& connection, const std::string& text) {
-    connection.send(fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                "Content-Length: {}\r\n\r\n{}",
-                                text.size() + 100, text));
+    connection.send(
+        fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    text.size() + 100, text));
     connection.close();
 }
 

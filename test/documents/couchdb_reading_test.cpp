@@ -36,13 +36,14 @@ TEST_CASE("couchdb: a listing that breaks off goes on behind the last document")
     StagedCouchdb server([](Connection& connection, const Seen& seen) {
         if (!asks(seen, "/db/_all_docs")) return false;
         if (!holds(seen.path, "startkey")) {
-            cut_answer(connection, "{\"rows\":[" + listed("a", 1) + ",\n" + listed("b", 2) + ",{\"i");
+            cut_answer(connection,
+                       "{\"rows\":[" + listed("a", 1) + ",\n" + listed("b", 2) + ",{\"i");
         } else if (holds(seen.path, "startkey=%22b%22")) {
             cut_answer(connection, "{\"rows\":[" + listed("b", 2) + "," + listed("c", 3) + ",");
         } else if (holds(seen.path, "startkey=%22c%22")) {
             // The document it begins with is gone by now; the next one must not be taken for it.
-            connection.answer(200, "{\"total_rows\":4,\"offset\":2,\"rows\":[\n" + listed("d", 4) +
-                                       "\n]}\n");
+            connection.answer(
+                200, "{\"total_rows\":4,\"offset\":2,\"rows\":[\n" + listed("d", 4) + "\n]}\n");
         }
         return true;
     });
@@ -73,15 +74,18 @@ TEST_CASE("couchdb: changes that break off go on behind the last one") {
 
 TEST_CASE("couchdb: what never gets better is an error in the end") {
     const std::pair<std::string, std::string> answers[] = {
-        {"{\"rows\":[{\"id\":\"a\",\"key\":\"a\",\"value\":{\"rev\":\"1-a\"},\"doc\":{\"_id\":\"a\",]}",
+        {"{\"rows\":[{\"id\":\"a\",\"key\":\"a\",\"value\":{\"rev\":\"1-a\"},\"doc\":{\"_id\":"
+         "\"a\",]}",
          ""},
-        {"{\"rows\":[" + listed("a", 1) + "\n{\"error\":\"timeout\",\"reason\":\"slow\"}", "timeout"},
+        {"{\"rows\":[" + listed("a", 1) + "\n{\"error\":\"timeout\",\"reason\":\"slow\"}",
+         "timeout"},
         {"{\"rows\":[" + listed("a", 1) + "]", "early"},
         {"{\"rows\":[" + listed("a", 1) + "]}}", "after"},
         {"{\"rows\":[" + listed("b", 1) + "," + listed("a", 1) + "]}", "\"a\" comes after \"b\""},
         {"{\"total_rows\":1}", "rows"},
         {"<html>hello</html>", ""},
-        {"{\"rows\":[{\"id\":\"a\",\"key\":\"a\",\"error\":\"internal\",\"reason\":\"bad block\"}]}",
+        {"{\"rows\":[{\"id\":\"a\",\"key\":\"a\",\"error\":\"internal\",\"reason\":\"bad "
+         "block\"}]}",
          "\"a\" can't be read: internal: bad block"}};
     for (const auto& [answer, message] : answers) {
         StagedCouchdb server([&](Connection& connection, const Seen& seen) {
@@ -127,9 +131,10 @@ TEST_CASE("couchdb: what changes while it is listed is caught up with") {
     StagedCouchdb server([&](Connection& connection, const Seen& seen) {
         if (asks(seen, "/db/_all_docs")) {
             // c went between the listing and the reading of its body.
-            connection.answer(200, "{\"rows\":[" + listed("a", 1) + "," +
-                                       R"({"id":"b","key":"b","value":{"rev":"1-a"},"doc":null},)" +
-                                       R"({"id":"c","key":"c","value":{"rev":"1-a"},"doc":null}]})");
+            connection.answer(200,
+                              "{\"rows\":[" + listed("a", 1) + "," +
+                                  R"({"id":"b","key":"b","value":{"rev":"1-a"},"doc":null},)" +
+                                  R"({"id":"c","key":"c","value":{"rev":"1-a"},"doc":null}]})");
             return true;
         }
         if (asks(seen, "/db/b")) {

@@ -1,10 +1,10 @@
 // The engine on a server of CouchDB's protocol: what the contract does not ask of every engine.
 
+#include "support/couchdb_server.hpp"
 #include "contract.hpp"
 #include "davenport/base/hash.hpp"
 #include "davenport/documents/couchdb.hpp"
 #include "davenport/documents/document_text.hpp"
-#include "support/couchdb_server.hpp"
 
 #include <map>
 #include <mutex>

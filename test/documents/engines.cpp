@@ -4,9 +4,11 @@
 #include "support/couchdb_server.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <chrono>
 #include <iostream>
 #include <map>
 #include <random>
+#include <thread>
 
 namespace davenport::documents::test {
 namespace {
@@ -29,7 +31,11 @@ std::shared_ptr<DocumentStore> make_couchdb() {
     options.password = server.password();
     options.retry_for_ms = 10'000;
     std::shared_ptr<DocumentStore> store = require(open_couchdb(options));
-    for (const std::string& name : require(store->databases())) require(store->drop(name));
+    const std::vector<std::string> found = require(store->databases());
+    for (const std::string& name : found) require(store->drop(name));
+    // Apache CouchDB needs a second until a name is free again.
+    if (server.is_external() && !found.empty())
+        std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
     return store;
 }
 

@@ -128,9 +128,9 @@ class Snapshot {
     struct ChangedDocuments {
         std::unique_ptr<DocumentCursor> cursor;
         Order order;
-        // Where the view is not exact and the cursor does not see what changes meanwhile: to be read
-        // to its end after it. By sequence, with tombstones; what comes here replaces what came
-        // before, and may come again.
+        // Where the view is not exact and the cursor does not see what changes meanwhile: to be
+        // read to its end after it. By sequence, with tombstones; what comes here replaces what
+        // came before, and may come again.
         std::unique_ptr<DocumentCursor> catch_up = nullptr;
     };
     virtual Result<ChangedDocuments> changed_since(std::string_view since) = 0;

@@ -107,8 +107,8 @@ void BulkWriter::begin(Batch batch) {
     request.repeat =
         mode_ == WriteMode::replicated ? Request::Repeat::safe : Request::Repeat::never;
     request.body.reserve(size + 64);
-    request.body = mode_ == WriteMode::replicated ? "{\"new_edits\":false,\"docs\":["
-                                                  : "{\"docs\":[";
+    request.body =
+        mode_ == WriteMode::replicated ? "{\"new_edits\":false,\"docs\":[" : "{\"docs\":[";
     Batch sent;
     for (Pending* pending : batch) {
         const std::size_t before = request.body.size();

@@ -78,9 +78,8 @@ Result<bool> same_attachments(const Place& place, const Pending& pending,
     for (std::size_t i = 0; i < now.size(); ++i) {
         if (now[i].digest == then[i].stub.digest) continue;
         if (!then[i].bytes) return false;
-        DAVENPORT_ASSIGN(const auto source,
-                         read_attachment(place, found.document.id, found.document.revision,
-                                         now[i].name));
+        DAVENPORT_ASSIGN(const auto source, read_attachment(place, found.document.id,
+                                                            found.document.revision, now[i].name));
         DAVENPORT_ASSIGN(const auto bytes, Spool::take(*source));
         if (bytes->digest() != then[i].stub.digest) return false;
     }

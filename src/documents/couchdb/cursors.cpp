@@ -56,8 +56,8 @@ Result<const DocumentView*> RowViews::show(const Row& row, Progress& progress) {
         return nullptr;
     if (!found) {
         Error error = std::move(found).error();
-        error.message = fmt::format("document \"{}\" is listed and can't be read: {}", row.id,
-                                    error.message);
+        error.message =
+            fmt::format("document \"{}\" is listed and can't be read: {}", row.id, error.message);
         return fail(std::move(error));
     }
     found_ = std::move(*found);

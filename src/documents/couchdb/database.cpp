@@ -48,9 +48,7 @@ std::string local_path(const Place& place, std::string_view id) {
 }  // namespace
 
 CouchdbDatabase::CouchdbDatabase(Place place)
-    : place_(std::move(place)),
-      history_(std::make_shared<WriteHistory>()),
-      fields_(place_) {}
+    : place_(std::move(place)), history_(std::make_shared<WriteHistory>()), fields_(place_) {}
 
 Result<DatabaseInfo> CouchdbDatabase::info() {
     constexpr std::string_view what = "the description";
@@ -136,12 +134,14 @@ Result<std::optional<std::string>> CouchdbDatabase::local_revision(std::string_v
 Result<> CouchdbDatabase::check_local(std::string_view id, std::string_view revision) {
     DAVENPORT_ASSIGN(const auto current, local_revision(id));
     if (revision == current.value_or("")) return {};
-    return fail(ErrorCode::conflict, "local document \"{}\": the revision given is not current", id);
+    return fail(ErrorCode::conflict, "local document \"{}\": the revision given is not current",
+                id);
 }
 
 Result<Document> CouchdbDatabase::get_local(std::string_view id) {
     if (!check_local_id(id)) return no_document(id, "missing");
-    DAVENPORT_ASSIGN(const Answer answer, place_.client().send(get_request(local_path(place_, id))));
+    DAVENPORT_ASSIGN(const Answer answer,
+                     place_.client().send(get_request(local_path(place_, id))));
     if (answer.head.status != 200) return fail(document_error(answer, place_, id));
     DAVENPORT_ASSIGN(auto found, DocumentReader().read_document(answer.body));
     return std::move(found.document);
@@ -218,8 +218,8 @@ Result<bool> CouchdbDatabase::wait_for_change(std::string_view since, std::uint6
     const bool beginning = since.empty() || since == "0";
     const auto start = Clock::now();
     while (true) {
-        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() -
-                                                                                  start);
+        const auto waited =
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
         const std::uint64_t left =
             timeout_ms - std::min(timeout_ms, static_cast<std::uint64_t>(waited.count()));
         const std::uint64_t poll = std::min(left, longest_poll_ms);
@@ -229,8 +229,7 @@ Result<bool> CouchdbDatabase::wait_for_change(std::string_view since, std::uint6
         if (poll > 0) path.add("feed", "longpoll").add("timeout", std::to_string(poll));
         Request request = get_request(path.take());
         request.quiet_ms = poll;
-        DAVENPORT_ASSIGN(const Answer answer,
-                         ask_about(place_, std::move(request), "the changes"));
+        DAVENPORT_ASSIGN(const Answer answer, ask_about(place_, std::move(request), "the changes"));
         DAVENPORT_ASSIGN(const json::object object, object_of(answer, "the changes"));
         const json::array* changes = array_member(object, "results");
         if (changes != nullptr && !changes->empty()) return true;

@@ -32,8 +32,7 @@ Result<> append_data(std::string& out, const Spool& bytes) {
     return {};
 }
 
-Result<> append_attachments(std::string& out, const Pending& pending, WriteMode mode,
-                            Bytes bytes) {
+Result<> append_attachments(std::string& out, const Pending& pending, WriteMode mode, Bytes bytes) {
     out.push_back('{');
     for (const PendingAttachment& attachment : pending.attachments) {
         const AttachmentStub& stub = attachment.stub;
@@ -115,9 +114,9 @@ Result<std::shared_ptr<MultipartBody>> MultipartBody::create(const Pending& pend
     body->boundary_ = random_hex(32);
     std::string text;
     DAVENPORT_TRY(append_pending(text, pending, mode, Bytes::follows));
-    body->add({fmt::format("--{}\r\nContent-Type: application/json\r\n\r\n{}", body->boundary_,
-                           text),
-               nullptr});
+    body->add(
+        {fmt::format("--{}\r\nContent-Type: application/json\r\n\r\n{}", body->boundary_, text),
+         nullptr});
     for (const PendingAttachment& attachment : pending.attachments) {
         if (attachment.keep) continue;
         body->add({fmt::format("\r\n--{}\r\nContent-Length: {}\r\n\r\n", body->boundary_,

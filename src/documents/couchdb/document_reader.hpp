@@ -18,13 +18,13 @@ struct FoundDocument {
 // A row of `_all_docs` or `_changes`.
 struct Row {
     std::string id;
-    std::string sequence;               // `_changes` only
-    std::string revision;               // the winner's
+    std::string sequence;  // `_changes` only
+    std::string revision;  // the winner's
     bool deleted = false;
-    std::vector<std::string> leaves;    // `_changes` only: the revisions listed, winner first
+    std::vector<std::string> leaves;  // `_changes` only: the revisions listed, winner first
     bool has_document = false;
-    FoundDocument found;                // valid with has_document
-    std::string error;                  // the row says that there is none, and why
+    FoundDocument found;  // valid with has_document
+    std::string error;    // the row says that there is none, and why
 };
 
 // Keeps its buffers from one text to the next. Not thread-safe. Errors: corrupt, saying what and

@@ -50,11 +50,11 @@ Result<> AllDocsFeed::open() {
         path.add_json("endkey", *options_.end_id);
         path.add("inclusive_end", flag(options_.inclusive_end));
     }
-    DAVENPORT_ASSIGN(auto exchange,
-                     open_answer(place_.client(), get_request(path.take()),
-                                 [&](const Answer& answer) {
-                                     return database_error(answer, place_, "the documents");
-                                 }));
+    DAVENPORT_ASSIGN(
+        auto exchange,
+        open_answer(place_.client(), get_request(path.take()), [&](const Answer& answer) {
+            return database_error(answer, place_, "the documents");
+        }));
     rows_.emplace(std::move(exchange), "rows", place_.server->max_document_bytes());
     return {};
 }
@@ -69,8 +69,8 @@ Result<bool> AllDocsFeed::read_row() {
             return fail(ErrorCode::unavailable, "document \"{}\" can't be read: {}", row_.id,
                         row_.error);
         if (row_.id == last_id_) continue;
-        const bool ordered = !last_id_ || (options_.descending ? row_.id < *last_id_
-                                                               : row_.id > *last_id_);
+        const bool ordered =
+            !last_id_ || (options_.descending ? row_.id < *last_id_ : row_.id > *last_id_);
         if (!ordered)
             return fail(ErrorCode::corrupt, "document \"{}\" comes after \"{}\"", row_.id,
                         *last_id_);
@@ -110,11 +110,11 @@ Result<> ChangesFeed::open() {
     if (options_.bodies) path.add("include_docs", "true");
     if (options_.descending) path.add("descending", "true");
     if (!is_beginning(reached_) && !options_.descending) path.add("since", reached_);
-    DAVENPORT_ASSIGN(auto exchange,
-                     open_answer(place_.client(), get_request(path.take()),
-                                 [&](const Answer& answer) {
-                                     return database_error(answer, place_, "the changes");
-                                 }));
+    DAVENPORT_ASSIGN(
+        auto exchange,
+        open_answer(place_.client(), get_request(path.take()), [&](const Answer& answer) {
+            return database_error(answer, place_, "the changes");
+        }));
     rows_.emplace(std::move(exchange), "results", place_.server->max_document_bytes());
     return {};
 }
@@ -167,8 +167,7 @@ std::uint64_t sequence_number(std::string_view sequence) {
 
 bool is_sequence(std::string_view since, std::string_view current) {
     if (is_beginning(since)) return true;
-    const std::size_t digits =
-        std::min(since.find_first_not_of("0123456789"), since.size());
+    const std::size_t digits = std::min(since.find_first_not_of("0123456789"), since.size());
     if (digits == 0 || digits > 19) return false;
     const bool opaque = current.find('-') != std::string_view::npos;
     return opaque ? digits + 1 < since.size() && since[digits] == '-' : digits == since.size();

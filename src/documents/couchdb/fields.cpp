@@ -62,7 +62,8 @@ Result<std::optional<Fields::Names>> Fields::known(const std::string& index) {
         if (const auto found = indexes_.find(index); found != indexes_.end())
             return std::optional(found->second);
     }
-    DAVENPORT_ASSIGN(const Answer answer, place_.client().send(get_request(place_.path + "/_index")));
+    DAVENPORT_ASSIGN(const Answer answer,
+                     place_.client().send(get_request(place_.path + "/_index")));
     if (answer.head.status != 200) return fail(database_error(answer, place_, "the indexes"));
     DAVENPORT_ASSIGN(const json::object object, parse_json_object(answer.body));
     const std::string design = fmt::format("_design/{}{}", prefix, index);
@@ -110,8 +111,8 @@ Result<> Fields::ensure(std::string_view index, std::span<const std::string> fie
     }
     body += fmt::format("]}},\"ddoc\":\"{0}{1}\",\"name\":\"{0}{1}\",\"type\":\"json\"}}", prefix,
                         index);
-    DAVENPORT_ASSIGN(const Answer answer, place_.client().send(post_request(place_.path + "/_index",
-                                                                            std::move(body))));
+    DAVENPORT_ASSIGN(const Answer answer,
+                     place_.client().send(post_request(place_.path + "/_index", std::move(body))));
     if (answer.head.status != 200 && answer.head.status != 201)
         return fail(database_error(answer, place_, "the index"));
     const std::lock_guard lock(mutex_);
@@ -174,9 +175,9 @@ Result<> Fields::each(const Asked& asked, Want want, std::uint64_t skip, std::ui
     DocumentReader reader;
     while (limit > 0) {
         const std::uint64_t size = std::min(page, limit);
-        std::string body = fmt::format(
-            "{{\"selector\":{},\"sort\":{},\"use_index\":\"{}\",\"limit\":{}", asked.selector,
-            asked.sort, asked.design, size);
+        std::string body =
+            fmt::format("{{\"selector\":{},\"sort\":{},\"use_index\":\"{}\",\"limit\":{}",
+                        asked.selector, asked.sort, asked.design, size);
         // A bookmark stands behind what was skipped.
         if (skip > 0 && bookmark == "null") body += fmt::format(",\"skip\":{}", skip);
         if (bookmark != "null") body += ",\"bookmark\":" + bookmark;
@@ -184,10 +185,9 @@ Result<> Fields::each(const Asked& asked, Want want, std::uint64_t skip, std::ui
         body += "}";
         DAVENPORT_ASSIGN(
             auto exchange,
-            open_answer(place_.client(), post_request(place_.path + "/_find", std::move(body)),
-                        [&](const Answer& answer) {
-                            return database_error(answer, place_, "a query");
-                        }));
+            open_answer(
+                place_.client(), post_request(place_.path + "/_find", std::move(body)),
+                [&](const Answer& answer) { return database_error(answer, place_, "a query"); }));
         JsonRows rows(std::move(exchange), "docs", place_.server->max_document_bytes());
         std::uint64_t seen = 0;
         while (true) {
@@ -227,13 +227,13 @@ Result<std::vector<Document>> Fields::find(const Query& query) {
     if (query.limit == 0) return documents;
     if (!asked.pages) return find_sorted(asked, query);
     bool alike = true;
-    DAVENPORT_TRY(each(asked, Want::documents, query.skip, query.limit,
-                       [&](Match match) -> Result<bool> {
-                           for (std::size_t i = query.equals.size(); i < match.values.size(); ++i)
-                               alike = alike && orders_alike(match.values[i]);
-                           documents.push_back(std::move(match.document));
-                           return alike && documents.size() < query.limit;
-                       }));
+    DAVENPORT_TRY(
+        each(asked, Want::documents, query.skip, query.limit, [&](Match match) -> Result<bool> {
+            for (std::size_t i = query.equals.size(); i < match.values.size(); ++i)
+                alike = alike && orders_alike(match.values[i]);
+            documents.push_back(std::move(match.document));
+            return alike && documents.size() < query.limit;
+        }));
     if (!alike) return find_sorted(asked, query);
     return documents;
 }

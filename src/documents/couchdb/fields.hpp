@@ -15,8 +15,8 @@ namespace davenport::documents::couchdb {
 // Mango orders texts by the rules of a language and booleans before numbers, the port by bytes and
 // as 0 and 1. So a query asks Mango for its values and for bounds that are numbers; what comes is
 // checked again, and put in order here where texts or booleans decide about it. Then all documents
-// that match have to be read, `max_sorted` at most (too_large). Queries that sort by numbers, as the
-// product's own do, read no more than their page. Thread-safe.
+// that match have to be read, `max_sorted` at most (too_large). Queries that sort by numbers, as
+// the product's own do, read no more than their page. Thread-safe.
 class Fields {
   public:
     explicit Fields(const Place& place) : place_(place) {}

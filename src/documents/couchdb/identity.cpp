@@ -16,8 +16,7 @@ Result<std::optional<std::string>> stored_identity(const Place& place) {
             return no_database(place.name);
         return std::optional<std::string>();
     }
-    if (answer.head.status != 200)
-        return fail(database_error(answer, place, "the identity"));
+    if (answer.head.status != 200) return fail(database_error(answer, place, "the identity"));
     DAVENPORT_ASSIGN(const json::object object, parse_json_object(answer.body));
     return std::optional(text_or(object, "identity"));
 }

@@ -81,7 +81,8 @@ Error JsonRows::malformed(std::string_view why) const {
     std::string shown(buffer_.data() + begin_, std::min<std::size_t>(end_ - begin_, 120));
     for (char& c : shown)
         if (c < ' ' || c > '~') c = '?';
-    return {ErrorCode::corrupt, fmt::format("the answer is malformed: {} at \"{}\"", why, shown), {}};
+    return {
+        ErrorCode::corrupt, fmt::format("the answer is malformed: {} at \"{}\"", why, shown), {}};
 }
 
 Result<bool> JsonRows::fill() {

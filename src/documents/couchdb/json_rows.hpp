@@ -9,9 +9,9 @@
 
 namespace davenport::documents::couchdb {
 
-// The elements of the one array of a streamed answer, `{"rows":[…],…}` or `[…]`, one at a time, with
-// no more in memory than the current one. Finds them by their brackets; what an element holds is for
-// its reader to check. Not thread-safe.
+// The elements of the one array of a streamed answer, `{"rows":[…],…}` or `[…]`, one at a time,
+// with no more in memory than the current one. Finds them by their brackets; what an element holds
+// is for its reader to check. Not thread-safe.
 //
 // Errors: what the exchange says; corrupt when the text is not of that form, or goes on after its
 // end; too_large for an element over the limit.

@@ -6,8 +6,8 @@
 // Paths below a CouchDB server's URL, escaped. Internal to this engine.
 namespace davenport::documents::couchdb {
 
-// Everything but letters, digits and -_~ is percent-encoded, and a dot where it could be taken for a
-// step up.
+// Everything but letters, digits and -_~ is percent-encoded, and a dot where it could be taken for
+// a step up.
 std::string escape(std::string_view text);
 
 std::string database_path(std::string_view name);

@@ -34,10 +34,10 @@ class AttachmentSource final : public ByteSource {
     Result<> open(std::string_view id) {
         Request request = get_request(path_);
         request.accept = "*/*";
-        DAVENPORT_ASSIGN(exchange_, open_answer(place_.client(), std::move(request),
-                                                [&](const Answer& answer) {
-                                                    return document_error(answer, place_, id);
-                                                }));
+        DAVENPORT_ASSIGN(
+            exchange_, open_answer(place_.client(), std::move(request), [&](const Answer& answer) {
+                return document_error(answer, place_, id);
+            }));
         return {};
     }
 
@@ -128,15 +128,13 @@ Result<FoundDocument> read_document(const Place& place, std::string_view id,
     if (options.conflicts) {
         // Not every server lists deleted conflicts beside a document.
         DAVENPORT_ASSIGN(auto leaves, read_leaves(place, id, options.history));
-        const auto picked =
-            options.revision.empty()
-                ? leaves.begin()
-                : std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) {
-                      return leaf.document.revision == options.revision;
-                  });
+        const auto picked = options.revision.empty()
+                                ? leaves.begin()
+                                : std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) {
+                                      return leaf.document.revision == options.revision;
+                                  });
         if (picked == leaves.end()) return no_document(id, "missing");
-        if (options.revision.empty() && picked->document.deleted)
-            return no_document(id, "deleted");
+        if (options.revision.empty() && picked->document.deleted) return no_document(id, "deleted");
         FoundDocument found = std::move(*picked);
         for (auto leaf = leaves.begin(); leaf != leaves.end(); ++leaf) {
             if (leaf == picked) continue;

@@ -26,7 +26,6 @@ struct AskedRevisions {
     std::span<const std::string> revisions;
 };
 using MissingRevisions = std::set<std::pair<std::string, std::string>>;  // id, revision
-Result<MissingRevisions> read_missing(const Place& place,
-                                      const std::vector<AskedRevisions>& asked);
+Result<MissingRevisions> read_missing(const Place& place, const std::vector<AskedRevisions>& asked);
 
 }  // namespace davenport::documents::couchdb

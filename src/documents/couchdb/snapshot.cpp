@@ -17,16 +17,14 @@ Result<Snapshot::ChangedDocuments> CouchdbSnapshot::changed_since(std::string_vi
         // Documents in id order cost CouchDB less than changes do.
         auto all = std::make_unique<AllDocsCursor>(place_, AllDocsOptions{}, progress_);
         DAVENPORT_TRY(all->open());
-        auto rest =
-            std::make_unique<CatchUpCursor>(place_, info_.sequence, progress_, settle_);
+        auto rest = std::make_unique<CatchUpCursor>(place_, info_.sequence, progress_, settle_);
         return ChangedDocuments{std::move(all), Order::by_id, std::move(rest)};
     }
     if (!is_sequence(since, info_.sequence) ||
         sequence_number(since) > sequence_number(info_.sequence))
         return fail(ErrorCode::invalid_argument,
                     "the given sequence is none that database \"{}\" has had", place_.name);
-    auto changes =
-        std::make_unique<CatchUpCursor>(place_, std::string(since), progress_, settle_);
+    auto changes = std::make_unique<CatchUpCursor>(place_, std::string(since), progress_, settle_);
     DAVENPORT_TRY(changes->open());
     return ChangedDocuments{std::move(changes), Order::by_sequence};
 }

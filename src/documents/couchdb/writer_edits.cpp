@@ -135,14 +135,13 @@ Result<> Writer::look_at_known(Pendings& documents) {
     DAVENPORT_ASSIGN(const MissingRevisions missing, read_missing(place_, asked));
     DAVENPORT_TRY(read_states(place_, documents, Conflicts::ignore,
                               [](Pending& pending, const CurrentState& state) -> Result<> {
-                                  pending.kind = kind_of(pending.write->deleted,
-                                                         state.found != nullptr);
+                                  pending.kind =
+                                      kind_of(pending.write->deleted, state.found != nullptr);
                                   return {};
                               }));
     std::erase_if(documents, [&](Pending* pending) {
         const DocumentWrite& write = *pending->write;
-        const bool known =
-            !missing.contains({std::string(write.id), std::string(write.revision)});
+        const bool known = !missing.contains({std::string(write.id), std::string(write.revision)});
         auto done = take_known(*pending, known);
         if (!done) settle(*pending, std::move(done).error());
         return !done || *done;

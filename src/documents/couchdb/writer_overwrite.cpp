@@ -44,9 +44,8 @@ void Writer::overwrite(Pendings documents) {
         }
         if (!guess && attempt == 0)
             history_.mostly_new = ready.size() == documents.size() &&
-                                  std::all_of(ready.begin(), ready.end(), [](const Pending* p) {
-                                      return p->parent.empty();
-                                  });
+                                  std::all_of(ready.begin(), ready.end(),
+                                              [](const Pending* p) { return p->parent.empty(); });
         documents = send(ready);
         if (guess && guessed > 0 && documents.size() > guessed / 20) history_.mostly_new = false;
         if (hopeless_) {

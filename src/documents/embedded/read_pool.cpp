@@ -2,6 +2,8 @@
 
 #include "schema.hpp"
 
+#include <unistd.h>
+
 namespace davenport::documents::embedded {
 namespace {
 
@@ -32,6 +34,16 @@ Result<std::unique_ptr<ReadConnection>> ReadPool::take() {
 }
 
 Result<std::shared_ptr<ReadConnection>> ReadPool::acquire() {
+    auto view = open_view();
+    if (view || view.error().code == ErrorCode::not_found) return view;
+    // A drop takes the files away under those who are just opening them; SQLite calls that an I/O
+    // error.
+    const std::lock_guard lock(mutex_);
+    if (closed_ || ::access(path_.c_str(), F_OK) != 0) return no_database(name_);
+    return view;
+}
+
+Result<std::shared_ptr<ReadConnection>> ReadPool::open_view() {
     DAVENPORT_ASSIGN(std::unique_ptr<ReadConnection> connection, take());
     DAVENPORT_TRY(connection->connection().execute("BEGIN"));
     std::shared_ptr<ReadConnection> shared(

@@ -35,6 +35,7 @@ class ReadPool : public std::enable_shared_from_this<ReadPool> {
     void close();
 
   private:
+    Result<std::shared_ptr<ReadConnection>> open_view();
     Result<std::unique_ptr<ReadConnection>> take();
     void give_back(std::unique_ptr<ReadConnection> connection);
 
