@@ -27,8 +27,9 @@ class CpprestServer final : public Server {
     }
 
     Result<> start() {
-        if (!options_.spool_directory.empty())
-            DAVENPORT_TRY(sweep_spool_directory(options_.spool_directory));
+        if (!options_.spool_directory.empty()) {
+            DAVENPORT_ASSIGN(spool_, hold_spool_directory(options_.spool_directory));
+        }
         DAVENPORT_ASSIGN(listener_, Listener::open(pool_));
         transport_.emplace(options_, router_, pool_, *listener_);
         return transport_->start();
@@ -46,6 +47,7 @@ class CpprestServer final : public Server {
   private:
     const ServerOptions options_;
     const Router router_;
+    HeldDirectory spool_;
     WorkerPool pool_;
     std::unique_ptr<Listener> listener_;
     std::optional<Transport> transport_;

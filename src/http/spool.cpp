@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 
 namespace davenport::http {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view prefix = "upload-";
 constexpr std::string_view suffix = ".part";
+constexpr std::chrono::hours longest_use{24};  // of a spooled body, after its last byte came
 
 Result<> sync_path(const std::string& path, int flags) {
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
@@ -82,17 +84,30 @@ SpooledBody SpoolFile::finish() {
     return SpooledBody(std::exchange(path_, {}), size_);
 }
 
-Result<> sweep_spool_directory(const std::string& directory) {
+namespace {
+
+Result<> sweep(const std::string& directory, HeldDirectory::Others others) {
+    const auto oldest = std::filesystem::file_time_type::clock::now() - longest_use;
     std::error_code error;
     for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
          entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         if (!name.starts_with(prefix)) continue;  // also what readers of an upload put beside it
+        std::error_code gone;
+        const auto changed = std::filesystem::last_write_time(entry->path(), gone);
+        if (gone || (others == HeldDirectory::Others::maybe && changed > oldest)) continue;
         if (::unlink(entry->path().c_str()) != 0 && errno != ENOENT)
             return fail(posix_error(entry->path().string(), errno));
     }
     if (error) return fail(posix_error("spool directory " + directory, error.value()));
     return {};
+}
+
+}  // namespace
+
+Result<HeldDirectory> hold_spool_directory(const std::string& directory) {
+    return HeldDirectory::hold(
+        directory, [&](HeldDirectory::Others others) { return sweep(directory, others); });
 }
 
 }  // namespace davenport::http

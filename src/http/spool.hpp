@@ -1,5 +1,6 @@
 #pragma once
 
+#include "davenport/base/held_directory.hpp"
 #include "davenport/http/message.hpp"
 
 #include <cstdint>
@@ -28,7 +29,8 @@ class SpoolFile {
     std::uint64_t size_ = 0;
 };
 
-// Removes what uploads of a killed process left behind. Call before the first upload.
-Result<> sweep_spool_directory(const std::string& directory);
+// Removes what uploads of killed processes left behind, and holds the directory: while others hold
+// it too, only what is older than any upload under way goes. Call before the first upload.
+Result<HeldDirectory> hold_spool_directory(const std::string& directory);
 
 }  // namespace davenport::http

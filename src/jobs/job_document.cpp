@@ -91,6 +91,7 @@ json::object to_body(const JobDocument& document, std::int64_t now_ms) {
                       {"started_ms", job.started_ms},
                       {"finished_ms", job.finished_ms},
                       {"submission", document.submission},
+                      {"place", document.place},
                       {"owner", document.owner},
                       {"crashes", document.crashes},
                       {"written_ms", now_ms}};
@@ -124,6 +125,7 @@ Result<JobDocument> from_record(documents::Record record) {
     job.finished_ms = number_or_zero<std::int64_t>(body, "finished_ms");
     document.revision = std::move(record.revision);
     document.submission = text_or(body, "submission");
+    document.place = text_or(body, "place");
     document.owner = text_or(body, "owner");
     document.crashes = number_or_zero<std::uint32_t>(body, "crashes");
     document.decided = state_of(text_or(body, "decided"));

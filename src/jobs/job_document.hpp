@@ -14,6 +14,7 @@ struct JobDocument {
     Job job;
     std::string revision;       // of the document; not part of its body
     std::string submission;     // random; tells two submissions of one id apart
+    std::string place;          // Options::place of whoever submitted it; empty = any
     std::string owner;          // who works on it; empty = nobody
     std::uint32_t crashes = 0;  // attempts in a row that ended without a word
     // The end was decided (job.result or job.error is set) and `Kind::ended` has still to be told.

@@ -55,6 +55,7 @@ class JobRunner final : public Runner {
     void retry_endings();
     void scan();
     bool is_abandoned(const JobDocument& document);
+    bool is_left_alone(const JobDocument& document);
 
     JobStore store_;
     const Clock& clock_;
@@ -75,7 +76,8 @@ class JobRunner final : public Runner {
     std::map<std::string, Running, std::less<>> running_;
     std::vector<Running> unended_;  // their end could not be told yet
 
-    // Of the keeper alone: since when another's job has stood at one revision.
+    // Of the keeper alone: since when another's job has stood at one revision, the time apart in
+    // which the store did not answer.
     struct Sighting {
         std::string revision;
         std::chrono::steady_clock::time_point since;

@@ -76,14 +76,16 @@ void JobRunner::scan() {
         const std::lock_guard lock(mutex_);
         blocked_ = false;  // who is still blocked will say so
     }
-    auto queued = store_.in_state(State::queued, JobStore::Sort::oldest_first, scan_limit);
-    if (queued)
-        for (JobDocument& document : *queued) offer(std::move(document));
-
+    const auto began = steady_clock::now();
+    auto jobs = store_.in_state(State::queued, JobStore::Sort::oldest_first, scan_limit);
     auto running = store_.in_state(State::running, JobStore::Sort::oldest_first, scan_limit);
-    if (!running) return;
+    // What a look takes is no silence of others: while the store is out of reach, they can't renew
+    // their leases either.
+    for (auto& [id, sighting] : sightings_) sighting.since += steady_clock::now() - began;
+    if (!jobs || !running) return;
+    std::move(running->begin(), running->end(), std::back_inserter(*jobs));
     std::map<std::string, Sighting> seen;
-    for (JobDocument& document : *running) {
+    for (JobDocument& document : *jobs) {
         {
             const std::lock_guard lock(mutex_);
             if (in_hand_.contains(document.job.id)) continue;
@@ -93,11 +95,17 @@ void JobRunner::scan() {
             seen.insert(*known);
         if (abandoned) offer(std::move(document));
     }
-    sightings_ = std::move(seen);  // forgets those that are not running any more
+    sightings_ = std::move(seen);  // forgets those that are in somebody's hands no more
 }
 
 bool JobRunner::is_abandoned(const JobDocument& document) {
-    if (document.owner == owner_ || is_gone(document.owner)) return true;
+    if (document.job.state == State::queued)
+        return document.place.empty() || document.place == options_.place ||
+               is_left_alone(document);
+    return document.owner == owner_ || is_gone(document.owner) || is_left_alone(document);
+}
+
+bool JobRunner::is_left_alone(const JobDocument& document) {
     const auto now = steady_clock::now();
     auto& sighting = sightings_[document.job.id];
     if (sighting.revision != document.revision) sighting = {document.revision, now};

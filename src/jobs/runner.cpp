@@ -6,6 +6,7 @@
 #include "owner.hpp"
 
 #include <algorithm>
+#include <set>
 
 // What callers ask of the runner; worker.cpp does the work.
 namespace davenport::jobs {
@@ -97,6 +98,7 @@ Result<Job> JobRunner::submit(Submission submission) {
 
     JobDocument document;
     document.submission = random_hex(16);
+    document.place = options_.place;
     document.job.id = std::move(submission.id);
     document.job.kind = std::move(submission.kind);
     document.job.group = std::move(submission.group);
@@ -169,6 +171,11 @@ Result<std::vector<Job>> JobRunner::list(std::string_view kind, std::uint64_t li
         for (const State state : {State::queued, State::running, State::succeeded, State::failed}) {
             DAVENPORT_ASSIGN(auto some,
                              store_.in_state(state, JobStore::Sort::newest_first, limit));
+            // One that moved on between two of these looks is seen in both: its later state counts.
+            std::set<std::string_view> later;
+            for (const JobDocument& document : some) later.insert(document.job.id);
+            std::erase_if(documents,
+                          [&](const JobDocument& seen) { return later.contains(seen.job.id); });
             std::move(some.begin(), some.end(), std::back_inserter(documents));
         }
         std::stable_sort(documents.begin(), documents.end(), [](const auto& a, const auto& b) {

@@ -101,6 +101,10 @@ Result<bool> rebuild_whitelist(documents::DocumentStore& store, const ConsoleDat
         if (system.error().code == ErrorCode::not_found) return false;
         return fail(system.error());
     }
+    // Nothing to rebuild is found out before the components are read.
+    if (const auto settings = (*system)->get(settings_id);
+        !settings && settings.error().code == ErrorCode::not_found)
+        return false;
     OriginCollector components;
     DAVENPORT_TRY(collect(store, console.components, components));
 

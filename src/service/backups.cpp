@@ -75,6 +75,12 @@ backup_doc::Summary summarise(const jobs::Job& job) {
         summary.ended_ms = job.finished_ms;
         summary.error = job.error.message.empty() ? "the backup failed" : job.error.message;
     }
+    if (job.state == jobs::State::succeeded) {
+        summary.ended_ms = job.finished_ms;
+        summary.error =
+            "the backup is not here: it is complete in the data directory of another instance, "
+            "which took it over";
+    }
     return summary;
 }
 
@@ -101,7 +107,7 @@ void Service::Impl::handle_backups() {
         std::uint64_t count = 0;
         for (const vault::DatabaseManifest& database : manifest.databases)
             count += database.documents;
-        return json::object{{"documents", count}};
+        return json::object{{"documents", count}, {"place", place}};
     };
     backup.ended = [this](const jobs::Job& job) -> Result<> {
         if (job.state != jobs::State::succeeded) {
@@ -198,7 +204,10 @@ Result<Service::Backup> Service::backup(std::string_view id) {
         return backup;
     }
     if (manifest.error().code != ErrorCode::not_found) return fail(manifest.error());
-    if (!job || job->kind != kind::backup || job->state == jobs::State::succeeded)
+    // One that ended well and is not in this vault was deleted, or went into another one.
+    if (!job || job->kind != kind::backup ||
+        (job->state == jobs::State::succeeded &&
+         text_or(job->result, "place", impl_->place) == impl_->place))
         return fail(ErrorCode::not_found, "there is no backup {}", id);
     Backup backup{summarise(*job), std::nullopt};
     backup.summary.product_tag = tag(impl_->settings);
@@ -217,7 +226,12 @@ Result<> Service::append(std::string_view backup_id, std::string_view name, std:
 Result<> Service::remove_backup(std::string_view id) {
     DAVENPORT_ASSIGN(const Backup found, backup(id));
     if (found.summary.in_progress) return fail(ErrorCode::in_use, "backup {} is running", id);
-    if (!found.manifest) return impl_->runner->remove(id);
+    if (!found.manifest) {
+        DAVENPORT_ASSIGN(const jobs::Job job, impl_->runner->get(id));
+        if (job.state == jobs::State::succeeded)
+            return fail(ErrorCode::not_found, "backup {}: {}", id, found.summary.error);
+        return impl_->runner->remove(id);
+    }
 
     jobs::Runner::Submission submission;
     submission.id = fmt::format("removal_{}_{}", id, impl_->clock.now_ms());

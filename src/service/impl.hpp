@@ -2,6 +2,7 @@
 
 #include "davenport/service/service.hpp"
 
+#include "davenport/base/held_directory.hpp"
 #include "davenport/base/json.hpp"
 
 #include <memory>
@@ -24,6 +25,9 @@ struct Service::Impl {
     SystemClock clock;
     std::string spool_directory;
     std::string instance_uuid;
+    // Of the data directory: the same for all instances that share its vault and its uploads.
+    std::string place;
+    HeldDirectory uploads;
     std::optional<rbac::Policy> own_policy;
 
     // In the order of their needs: destroyed from the last to the first.
@@ -44,7 +48,7 @@ struct Service::Impl {
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,
                                           const std::string& tx_id);
-    Result<> sweep_uploads();
+    Result<> sweep_uploads(HeldDirectory::Others others);
     std::string upload_path(std::string_view tx_id) const;
 };
 

@@ -110,6 +110,15 @@ Result<> move_durably(const std::string& from, const std::string& to) {
     return sync_path(std::filesystem::path(to).parent_path().string());
 }
 
+// Both were there when the restore was accepted.
+Error elsewhere(std::string_view source) {
+    return {ErrorCode::not_found,
+            fmt::format("{} is not in the data directory of the instance that took this restore "
+                        "over from another one; start the restore again",
+                        source),
+            {}};
+}
+
 Result<> refuse_incomplete(const backup_doc::Reader& reader) {
     if (reader.in_progress())
         return fail(ErrorCode::invalid_argument,
@@ -151,9 +160,17 @@ void Service::Impl::handle_restores() {
 
         std::unique_ptr<restore::Source> source;
         if (const std::string backup_id = text_or(parameters, "backup_id"); !backup_id.empty()) {
-            DAVENPORT_ASSIGN(source, restore::from_vault(*vault, backup_id));
+            auto opened = restore::from_vault(*vault, backup_id);
+            if (!opened && opened.error().code == ErrorCode::not_found)
+                return fail(elsewhere(fmt::format("backup {}", backup_id)));
+            if (!opened) return fail(opened.error());
+            source = std::move(*opened);
         } else {
-            DAVENPORT_ASSIGN(auto reader, backup_doc::Reader::open(upload_path(context.job().id)));
+            const std::string upload = upload_path(context.job().id);
+            std::error_code error;
+            if (!std::filesystem::exists(upload, error) && !error)
+                return fail(elsewhere("the uploaded data"));
+            DAVENPORT_ASSIGN(auto reader, backup_doc::Reader::open(upload));
             source = restore::from_upload(std::move(reader));
         }
         restore::RestoreOptions options = restore_options({});
@@ -213,8 +230,10 @@ void Service::Impl::handle_restores() {
     runner->handle(std::string(kind::restore), std::move(kind));
 }
 
-// Uploads whose job was never made or has ended: a crash came between.
-Result<> Service::Impl::sweep_uploads() {
+// Uploads whose job was never made or has ended: a crash came between. Of one that another instance
+// took in just now the job may be about to be made.
+Result<> Service::Impl::sweep_uploads(HeldDirectory::Others others) {
+    const auto oldest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
     std::error_code error;
     for (const auto& entry :
          std::filesystem::directory_iterator(settings.data.directory + "/uploads", error)) {
@@ -222,7 +241,10 @@ Result<> Service::Impl::sweep_uploads() {
         tx_id.resize(std::min(tx_id.find('.'), tx_id.size()));
         const auto job = runner->get(tx_id);
         if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
-        if (!job || job->ended()) std::filesystem::remove(entry.path(), error);
+        std::error_code gone;
+        const bool in_use = !job && others == HeldDirectory::Others::maybe &&
+                            std::filesystem::last_write_time(entry.path(), gone) > oldest;
+        if (!in_use && (!job || job->ended())) std::filesystem::remove(entry.path(), error);
     }
     if (error) return fail(posix_error("can't clean up uploads", error.value()));
     return {};

@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -92,6 +94,26 @@ Result<std::string> load_uuid(documents::Database& control) {
     }
 }
 
+// What tells this data directory from others, made by whoever comes first.
+Result<std::string> load_place(const std::string& directory) {
+    const std::string path = directory + "/place";
+    if (!std::filesystem::exists(path)) {
+        const std::string draft = fmt::format("{}.{}", path, random_token(8));
+        const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (file < 0) return fail(posix_error("can't make " + draft, errno));
+        const std::string id = random_uuid();
+        const bool written = write(file, id.data(), id.size()) == ssize_t(id.size()) &&
+                             fsync(file) == 0 && link(draft.c_str(), path.c_str()) == 0;
+        const int error = errno;
+        close(file);
+        unlink(draft.c_str());
+        if (!written && error != EEXIST) return fail(posix_error("can't make " + path, error));
+    }
+    DAVENPORT_ASSIGN(std::string place, read_text_file(path));
+    if (place.empty()) return fail(ErrorCode::corrupt, "{} is empty; remove it", path);
+    return place;
+}
+
 }  // namespace
 
 std::vector<std::string> Service::Impl::protected_databases() const {
@@ -116,6 +138,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     impl->spool_directory = directory + "/spool";
     DAVENPORT_TRY(make_directory(impl->spool_directory));
     DAVENPORT_TRY(make_directory(directory + "/uploads"));
+    DAVENPORT_ASSIGN(impl->place, load_place(directory));
 
     for (const std::string& name : impl->protected_databases())
         if (name == control_database)
@@ -156,13 +179,17 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     jobs.threads = static_cast<unsigned>(settings.jobs.threads);
     jobs.lease = std::chrono::milliseconds(settings.jobs.lease_ms);
     jobs.heartbeat = jobs.lease / 4;
+    jobs.place = impl->place;
     jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
     impl->handle_backups();
     impl->handle_restores();
 
     if (background == Background::run) {
-        DAVENPORT_TRY(impl->sweep_uploads());
+        DAVENPORT_ASSIGN(impl->uploads, HeldDirectory::hold(directory + "/uploads",
+                                                            [&](HeldDirectory::Others others) {
+                                                                return impl->sweep_uploads(others);
+                                                            }));
         DAVENPORT_TRY(impl->access->sweep());
         DAVENPORT_TRY(impl->deliveries->start());
         DAVENPORT_TRY(impl->runner->start());

@@ -169,3 +169,39 @@ TEST_CASE("a heartbeat doesn't take back a decision whose answer was lost") {
     CHECK(stored->decided == State::succeeded);
     CHECK(stored->job.result.at("n").as_int64() == 7);
 }
+
+TEST_CASE("a waiting job begins where it was submitted, elsewhere when it was left alone") {
+    ControlDatabase control(Engine::memory);
+    const auto runner_at = [&](const char* place, milliseconds lease) {
+        Options options = patient();
+        options.place = place;
+        options.lease = lease;
+        options.heartbeat = lease / 4;
+        auto runner = make_runner(*control, options);
+        runner->handle("work", kind_of([place](Context&) -> Result<json::object> {
+                           return json::object{{"place", place}};
+                       }));
+        return runner;
+    };
+    const auto place_of = [](const Result<Job>& job) {
+        REQUIRE(job);
+        return text_or(job->result, "place");
+    };
+    constexpr auto hour = std::chrono::hours(1);
+    const auto submitter = runner_at("here", hour);  // not started: it takes up nothing
+    const auto other = runner_at("there", hour);
+    REQUIRE(other->start());
+    REQUIRE(submitter->submit({"first", "work", "", {}}));
+    CHECK(code_of(other->wait("first", milliseconds(100))) == ErrorCode::timeout);
+
+    SECTION("its own place's next runner takes it up at once") {
+        const auto next = runner_at("here", hour);
+        REQUIRE(next->start());
+        CHECK(place_of(wait_for(*next, "first")) == "here");
+    }
+    SECTION("elsewhere it is taken up after a lease") {
+        const auto third = runner_at("elsewhere", milliseconds(200));
+        REQUIRE(third->start());
+        CHECK(place_of(wait_for(*third, "first")) == "elsewhere");
+    }
+}

@@ -72,6 +72,9 @@ struct Options {
     std::chrono::milliseconds poll{1'000};   // how often other instances' work is looked for
     unsigned max_attempts = 5;               // crashes in a row before a job is given up as failed
     std::chrono::hours keep_ended{24 * 90};  // ended jobs are removed after that
+    // Names what its instances have and others lack (a data directory). A job that waits is taken
+    // up at once where it was submitted, elsewhere only after it was left alone for a whole lease.
+    std::string place{};
 };
 
 // Takes jobs, each by one instance at a time: leased by revision with a heartbeat. An owner on this
