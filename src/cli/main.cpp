@@ -38,7 +38,7 @@ int main(int count, char** arguments) {
     // Large bodies come and go; what was freed must go back to the system, or a service that once
     // took a big request stays big.
     mallopt(M_ARENA_MAX, 2);
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     // stdout is for results alone.

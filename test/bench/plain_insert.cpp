@@ -37,6 +37,8 @@ int main(int argc, char** argv) {
     }
     auto connection = embedded::open_file(path, "plain", embedded::Role::writer, {});
     if (!connection) return 1;
+    // As SQLite does it by itself; the store's connections leave it to the store.
+    must((*connection)->execute("PRAGMA wal_autocheckpoint = 1000"));
     embedded::Statement insert(
         **connection,
         "INSERT INTO docs (id, seq, rev, deleted, leaves, type, attachments, body) "
