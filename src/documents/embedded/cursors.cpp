@@ -11,7 +11,6 @@ namespace {
 constexpr std::int64_t lookup_share = 10;  // one in ten
 constexpr std::int64_t max_lookups = 200'000;
 constexpr std::int64_t few_lookups = 1000;
-constexpr std::size_t max_lookup_bytes = std::size_t{32} << 20;  // of ids held in memory
 
 // The columns every statement below begins with, so that one function reads them all.
 #define DAVENPORT_DOC_HEAD "SELECT id, seq, rev, deleted, type, leaves"
@@ -159,23 +158,34 @@ class ChangesCursor final : public DocumentCursor {
     std::size_t next_leaf_ = 0;
 };
 
-// One pass over all documents that leaves out what did not change. The plus keeps SQLite from
-// walking the index on seq and sorting.
-class ScanCursor final : public DocumentCursor {
+// In id order: one pass over all documents that leaves out what did not change (the plus keeps
+// SQLite from walking the index on seq and sorting), or a look-up of each that did.
+constexpr const char* scan_all_sql =
+    DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES " FROM docs WHERE deleted = 0 AND +seq > ? ORDER BY id";
+constexpr const char* scan_sql =
+    DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES " FROM docs WHERE +seq > ? ORDER BY id";
+constexpr const char* lookup_sql = DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
+    " FROM docs WHERE id IN (SELECT id FROM docs INDEXED BY docs_by_seq WHERE seq > ?) ORDER BY id";
+
+class ChangedCursor final : public DocumentCursor {
   public:
-    ScanCursor(View view, std::int64_t since)
+    // `expected`: how many there must be, where that is known.
+    ChangedCursor(View view, const char* sql, std::int64_t since,
+                  std::optional<std::int64_t> expected)
         : view_(std::move(view)),
           since_(since),
-          statement_(view_->connection(),
-                     since == 0 ? DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-                         " FROM docs WHERE deleted = 0 AND +seq > ? ORDER BY id"
-                                : DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
-                         " FROM docs WHERE +seq > ? ORDER BY id") {}
+          expected_(expected),
+          statement_(view_->connection(), sql) {}
 
     Result<const DocumentView*> next() override {
         if (!rows_) statement_.run_in(rows_, since_);
         DAVENPORT_ASSIGN(const bool found, rows_->next());
+        if (!found && expected_ && seen_ != *expected_)
+            return fail(ErrorCode::corrupt,
+                        "database \"{}\": {} documents stand in the index of changes, {} are there",
+                        view_->connection().label(), *expected_, seen_);
         if (!found) return nullptr;
+        ++seen_;
         read_view(*rows_, true, document_, sequence_);
         return &document_;
     }
@@ -183,84 +193,22 @@ class ScanCursor final : public DocumentCursor {
   private:
     View view_;
     const std::int64_t since_;
+    const std::optional<std::int64_t> expected_;
+    std::int64_t seen_ = 0;
     Statement statement_;
     std::optional<Rows> rows_;
     DocumentView document_;
     std::string sequence_;
 };
 
-// Ids in one piece of memory, sorted.
-class IdList {
-  public:
-    void add(std::string_view id) {
-        places_.push_back({bytes_.size(), id.size()});
-        bytes_ += id;
-    }
-    void sort() {
-        std::sort(places_.begin(), places_.end(),
-                  [this](const Place& a, const Place& b) { return view(a) < view(b); });
-    }
-    std::size_t bytes() const { return bytes_.size(); }
-    std::size_t size() const { return places_.size(); }
-    std::string_view operator[](std::size_t i) const { return view(places_[i]); }
-
-  private:
-    struct Place {
-        std::size_t begin, length;
-    };
-    std::string_view view(const Place& place) const {
-        return std::string_view(bytes_).substr(place.begin, place.length);
-    }
-    std::string bytes_;
-    std::vector<Place> places_;
-};
-
-class LookupCursor final : public DocumentCursor {
-  public:
-    LookupCursor(View view, IdList ids)
-        : view_(std::move(view)),
-          ids_(std::move(ids)),
-          statement_(view_->connection(),
-                     DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES " FROM docs WHERE id = ?") {}
-
-    Result<const DocumentView*> next() override {
-        if (at_ == ids_.size()) return nullptr;
-        const std::string_view id = ids_[at_++];
-        statement_.run_in(rows_, id);
-        DAVENPORT_ASSIGN(const bool found, rows_->next());
-        if (!found)
-            return fail(ErrorCode::corrupt,
-                        "database \"{}\": document \"{}\" stands in the index alone",
-                        view_->connection().label(), id);
-        read_view(*rows_, true, document_, sequence_);
-        return &document_;
-    }
-
-  private:
-    View view_;
-    IdList ids_;
-    std::size_t at_ = 0;
-    Statement statement_;
-    std::optional<Rows> rows_;
-    DocumentView document_;
-    std::string sequence_;
-};
-
-// The ids that changed after `since`; nullopt when they are too many to look up.
-Result<std::optional<IdList>> changed_ids(Connection& connection, std::int64_t since,
-                                          std::int64_t most) {
-    Statement statement(connection, "SELECT id FROM docs INDEXED BY docs_by_seq WHERE seq > ?");
-    Rows rows = statement.run(since);
-    IdList ids;
-    for (;;) {
-        DAVENPORT_ASSIGN(const bool found, rows.next());
-        if (!found) break;
-        ids.add(rows.bytes(0));
-        if (ids.size() > static_cast<std::size_t>(most) || ids.bytes() > max_lookup_bytes)
-            return std::optional<IdList>{};
-    }
-    ids.sort();
-    return std::optional<IdList>(std::move(ids));
+// How many documents changed after `since`, but at most `most` + 1.
+Result<std::int64_t> count_changed(Connection& connection, std::int64_t since, std::int64_t most) {
+    Statement statement(connection,
+                        "SELECT count(*) FROM (SELECT 1 FROM docs INDEXED BY docs_by_seq "
+                        "WHERE seq > ? LIMIT ? + 1)");
+    Rows rows = statement.run(since, most);
+    DAVENPORT_TRY(rows.next());
+    return rows.integer(0);
 }
 
 #undef DAVENPORT_DOC_HEAD
@@ -293,14 +241,14 @@ Result<std::unique_ptr<DocumentCursor>> changed_cursor(View view, std::int64_t s
         return fail(ErrorCode::invalid_argument,
                     "sequence {} lies after the last one of database \"{}\", {}", since,
                     view->connection().label(), state.sequence);
-    if (since > 0) {
-        const std::int64_t total = state.documents + state.tombstones;
-        const std::int64_t most =
-            std::min(max_lookups, std::max(few_lookups, total / lookup_share));
-        DAVENPORT_ASSIGN(auto ids, changed_ids(view->connection(), since, most));
-        if (ids) return std::make_unique<LookupCursor>(std::move(view), std::move(*ids));
-    }
-    return std::make_unique<ScanCursor>(std::move(view), since);
+    if (since == 0)
+        return std::make_unique<ChangedCursor>(std::move(view), scan_all_sql, since, std::nullopt);
+    const std::int64_t total = state.documents + state.tombstones;
+    const std::int64_t most = std::min(max_lookups, std::max(few_lookups, total / lookup_share));
+    DAVENPORT_ASSIGN(const std::int64_t changed, count_changed(view->connection(), since, most));
+    if (changed > most)
+        return std::make_unique<ChangedCursor>(std::move(view), scan_sql, since, std::nullopt);
+    return std::make_unique<ChangedCursor>(std::move(view), lookup_sql, since, changed);
 }
 
 }  // namespace davenport::documents::embedded
