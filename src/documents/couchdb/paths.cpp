@@ -1,33 +1,15 @@
 #include "paths.hpp"
 
+#include "davenport/base/encoding.hpp"
 #include "davenport/base/json.hpp"
 
 namespace davenport::documents::couchdb {
-namespace {
-
-bool is_plain(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '~' || c == '.';
-}
-
-}  // namespace
 
 std::string escape(std::string_view text) {
-    constexpr char digits[] = "0123456789ABCDEF";
-    const bool step = text == "." || text == "..";
-    std::string escaped;
-    escaped.reserve(text.size());
-    for (const char c : text) {
-        if (is_plain(c) && !step) {
-            escaped.push_back(c);
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        escaped.push_back('%');
-        escaped.push_back(digits[byte >> 4]);
-        escaped.push_back(digits[byte & 15]);
-    }
-    return escaped;
+    // A path of one or two dots is a step for whoever normalises it.
+    if (text == ".") return "%2E";
+    if (text == "..") return "%2E%2E";
+    return percent_encode(text);
 }
 
 std::string database_path(std::string_view name) {
