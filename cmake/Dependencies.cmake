@@ -9,6 +9,16 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 
+# Time zones. Debian's package has no file for CMake or pkg-config.
+find_path(CCTZ_INCLUDE_DIR cctz/time_zone.h)
+find_library(CCTZ_LIBRARY cctz)
+if(NOT CCTZ_INCLUDE_DIR OR NOT CCTZ_LIBRARY)
+  message(FATAL_ERROR "cctz not found; run scripts/install first")
+endif()
+add_library(cctz::cctz UNKNOWN IMPORTED)
+set_target_properties(cctz::cctz PROPERTIES
+  IMPORTED_LOCATION "${CCTZ_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${CCTZ_INCLUDE_DIR}")
+
 # Boost.JSON. cpprestsdk needs Boost 1.74, which has no JSON, and Debian's 1.81 headers cannot be
 # installed beside it. scripts/install unpacks them into the build tree; Boost.JSON is compiled into
 # one static library with its namespace renamed, so that both versions can live in one binary.

@@ -155,6 +155,20 @@ std::size_t find_invalid_utf8(std::string_view text) {
     return std::string_view::npos;
 }
 
+std::string in_quotes(std::string_view text) {
+    constexpr std::size_t longest = 64;
+    std::string shown(text.substr(0, longest));
+    const bool cut = text.size() > longest;
+    // The cut may have split a character.
+    while (cut && !shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xC0) == 0x80)
+        shown.pop_back();
+    for (std::size_t wrong; (wrong = find_invalid_utf8(shown)) != std::string::npos;)
+        shown[wrong] = '?';
+    for (char& c : shown)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    return '"' + shown + (cut ? "…\"" : "\"");
+}
+
 Result<std::string> percent_decode(std::string_view text) {
     std::string decoded;
     decoded.reserve(text.size());

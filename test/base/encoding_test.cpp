@@ -68,3 +68,14 @@ TEST_CASE("percent codec") {
     for (int byte = 0; byte < 256; ++byte) every += static_cast<char>(byte);
     CHECK(*percent_decode(percent_encode(every)) == every);
 }
+
+TEST_CASE("what is quoted in a message is short, valid and on one line") {
+    CHECK(in_quotes("plain") == "\"plain\"");
+    CHECK(in_quotes("") == "\"\"");
+    CHECK(in_quotes("a\r\nb\x7f") == "\"a??b?\"");
+    CHECK(in_quotes("\xff\xc3é") == "\"??é\"");
+    CHECK(in_quotes(std::string(64, 'x')) == '"' + std::string(64, 'x') + '"');
+    CHECK(in_quotes(std::string(65, 'x')) == '"' + std::string(64, 'x') + "…\"");
+    CHECK(in_quotes(std::string(63, 'x') + "éé") == '"' + std::string(63, 'x') + "…\"");
+    CHECK(find_invalid_utf8(in_quotes(std::string(1000, '\x80'))) == std::string::npos);
+}

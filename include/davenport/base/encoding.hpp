@@ -25,4 +25,8 @@ std::string percent_encode(std::string_view text);
 // The byte position of the first byte that is no part of valid UTF-8, or npos.
 std::size_t find_invalid_utf8(std::string_view text);
 
+// What a caller sent, in quotes, for a message to them: valid UTF-8 on one line, whatever it was.
+// More than 64 bytes are cut; control bytes and what is no UTF-8 become '?'.
+std::string in_quotes(std::string_view text);
+
 }  // namespace davenport
