@@ -4,7 +4,7 @@
 #include "credential_store.hpp"
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/random.hpp"
-#include "throttle.hpp"
+#include "davenport/rbac/throttle.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "throttle.hpp"
+#include "davenport/rbac/throttle.hpp"
 
 #include "davenport/base/encoding.hpp"
 

@@ -1,6 +1,7 @@
 #include "davenport/api/routes.hpp"
 
 #include "answers.hpp"
+#include "davenport/api/chat_routes.hpp"
 #include "davenport/api/couchdb_routes.hpp"
 #include "davenport/service/version.hpp"
 #include "family.hpp"
@@ -28,6 +29,7 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
     add_webhook_routes(router, surroundings);
     add_permission_routes(router, surroundings);
     add_login_routes(router, surroundings);
+    add_chat_routes(router, surroundings);
 
     const config::Settings& settings = surroundings.service.settings();
     CouchdbOptions couchdb;

@@ -11,6 +11,7 @@ using Work = std::function<int()>;
 
 void add_serve(CLI::App& program, Work& chosen);
 void add_keys(CLI::App& program, Work& chosen);
+void add_apps(CLI::App& program, Work& chosen);
 void add_backup(CLI::App& program, Work& chosen);
 void add_list(CLI::App& program, Work& chosen);
 void add_show(CLI::App& program, Work& chosen);

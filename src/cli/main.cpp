@@ -50,6 +50,7 @@ int main(int count, char** arguments) {
     Work chosen;
     add_serve(program, chosen);
     add_keys(program, chosen);
+    add_apps(program, chosen);
     add_backup(program, chosen);
     add_list(program, chosen);
     add_show(program, chosen);

@@ -37,10 +37,15 @@ struct Service::Impl {
     std::unique_ptr<rbac::Access> access;
     std::unique_ptr<webhooks::Transactions> transactions;
     std::unique_ptr<webhooks::DeliveryQueue> deliveries;
+    std::unique_ptr<chat::Applications> applications;
+    std::unique_ptr<chat::Ledgers> ledgers;
     std::unique_ptr<jobs::Runner> runner;
 
     std::vector<std::string> protected_databases() const;
     restore::RestoreOptions restore_options(const RestoreRequest& request) const;
+
+    // Whether a webhook may point there; empty = none does. invalid_argument names the parameter.
+    Result<> check_webhook(std::string_view parameter, const std::string& url) const;
 
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp

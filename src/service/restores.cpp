@@ -268,24 +268,10 @@ Result<StartedRestore> Service::Impl::submit_restore(const RestoreRequest& reque
     return StartedRestore{tx_id};
 }
 
-namespace {
-
-// A name that doesn't resolve now may do so when the restore is over; a URL that must not be called
-// never will.
-Result<> check_webhook_url(const webhooks::DeliveryQueue& deliveries, const std::string& url) {
-    if (url.empty()) return {};
-    const auto target = deliveries.policy().resolve(url);
-    if (!target && target.error().code != ErrorCode::unavailable)
-        return fail(ErrorCode::invalid_argument, "client_webhook_url: {}", target.error().message);
-    return {};
-}
-
-}  // namespace
-
 Result<StartedRestore> Service::start_restore(std::string_view backup_id,
                                               const RestoreRequest& request) {
     DAVENPORT_TRY(impl_->vault->manifest(backup_id));
-    DAVENPORT_TRY(check_webhook_url(*impl_->deliveries, request.client_webhook_url));
+    DAVENPORT_TRY(impl_->check_webhook("client_webhook_url", request.client_webhook_url));
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
     DAVENPORT_TRY(restore::check_databases(*source, impl_->restore_options(request)));
     return impl_->submit_restore(request, {{"backup_id", backup_id}, {"source", backup_id}},
@@ -301,7 +287,7 @@ Result<StartedRestore> Service::start_restore_of_upload(const std::string& path,
         DAVENPORT_TRY(refuse_incomplete(*reader));
         if (request.client_webhook_url.empty())
             request.client_webhook_url = reader->client_webhook_url();
-        DAVENPORT_TRY(check_webhook_url(*impl_->deliveries, request.client_webhook_url));
+        DAVENPORT_TRY(impl_->check_webhook("client_webhook_url", request.client_webhook_url));
         source_name = reader->id().empty() ? "uploaded data" : "uploaded data of " + reader->id();
         const auto source = restore::from_upload(std::move(reader));
         DAVENPORT_TRY(restore::check_databases(*source, impl_->restore_options(request)));

@@ -123,6 +123,16 @@ std::vector<std::string> Service::Impl::protected_databases() const {
     return names;
 }
 
+// A name that doesn't resolve now may do so when there is something to deliver; a URL that must not
+// be called never will.
+Result<> Service::Impl::check_webhook(std::string_view parameter, const std::string& url) const {
+    if (url.empty()) return {};
+    const auto target = deliveries->policy().resolve(url);
+    if (!target && target.error().code != ErrorCode::unavailable)
+        return fail(ErrorCode::invalid_argument, "{}: {}", parameter, target.error().message);
+    return {};
+}
+
 Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Service::~Service() {
@@ -174,6 +184,12 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_ASSIGN(impl->deliveries,
                      webhooks::DeliveryQueue::open(impl->control, impl->clock, std::move(policy),
                                                    delivery, settings.webhooks.signing_secret));
+
+    DAVENPORT_ASSIGN(
+        impl->applications,
+        chat::Applications::open(impl->control, *impl->documents, impl->clock,
+                                 static_cast<unsigned>(settings.access.failures_per_minute)));
+    impl->ledgers = std::make_unique<chat::Ledgers>(*impl->documents, impl->clock);
 
     jobs::Options jobs;
     jobs.threads = static_cast<unsigned>(settings.jobs.threads);

@@ -1,4 +1,4 @@
-#include "throttle.hpp"
+#include "davenport/rbac/throttle.hpp"
 #include "support/manual_clock.hpp"
 
 #include <catch2/catch.hpp>

@@ -40,7 +40,7 @@ struct Settings {
         std::string sessions = "athena_sessions";
         std::string system = "athena_system";
         std::vector<std::string> others;  // further protected databases, by name
-        std::string couchdb_url;  // without credentials: `load` moves them to the next two
+        std::string couchdb_url;          // without credentials: `load` moves them to the next two
         std::string couchdb_user;
         std::string couchdb_password;
         std::string couchdb_login = "basic";  // or cookie
@@ -70,6 +70,16 @@ struct Settings {
         std::int64_t first_retry_ms = 5'000;
         std::int64_t give_up_after_ms = 24 * 3'600'000;
     } webhooks;
+    struct {
+        std::string time_zone = "UTC";  // of dates in requests and of times of exports
+        // Limits; 0 = none.
+        std::int64_t max_export_days = 30;
+        std::int64_t max_export_comments = 5'000;
+        std::int64_t max_export_users = 1'000;
+        std::int64_t max_export_rooms = 1'000;
+        std::int64_t max_import_bytes = 4 << 20;
+        std::int64_t link_lifetime_secs = 24 * 3600;  // of a download link
+    } chat;
     struct {
         std::int64_t session_lifetime_secs = 8 * 3600;
         std::int64_t failures_per_minute = 20;

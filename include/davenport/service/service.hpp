@@ -2,6 +2,8 @@
 
 #include "davenport/backup_doc/writer.hpp"
 #include "davenport/base/clock.hpp"
+#include "davenport/chat/applications.hpp"
+#include "davenport/chat/chat.hpp"
 #include "davenport/config/settings.hpp"
 #include "davenport/documents/document_store.hpp"
 #include "davenport/jobs/runner.hpp"
@@ -75,6 +77,20 @@ class Service {
     Result<webhooks::Transactions::Page> transactions(std::uint64_t limit, std::uint64_t skip);
     Result<webhooks::Transaction> wait_for_restore(std::string_view tx_id,
                                                    std::chrono::milliseconds timeout);
+
+    // Chat. `chat` opens the application's database; its errors are those of the store.
+    chat::Applications& applications();
+    // A webhook URL that is none or that the address policy refuses is invalid_argument or
+    // forbidden.
+    Result<chat::Applications::Created> create_application(std::string_view id,
+                                                           const std::string& webhook_url);
+    Result<> set_application_webhook(std::string_view id, const std::string& webhook_url);
+    Result<> remove_application(std::string_view id);  // with everything that is its own
+    Result<chat::Chat> chat(const chat::Application& application);
+    // Queues the application's webhook for a comment that was posted; once, however often called.
+    Result<> announce(chat::Chat& chat, const chat::Comment& comment);
+    // After an error of a call on the application: opens its database anew when it went away.
+    void forget_chat_when_gone(const chat::Application& application, const Error& error);
 
     documents::DocumentStore& documents();
     vault::Vault& vault();

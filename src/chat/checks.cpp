@@ -1,0 +1,66 @@
+#include "checks.hpp"
+
+#include "davenport/base/encoding.hpp"
+#include "davenport/chat/chat.hpp"
+
+#include <algorithm>
+
+namespace davenport::chat {
+namespace {
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+}  // namespace
+
+std::string fault_of_text(std::string_view text, std::size_t limit) {
+    if (text.size() > limit) return fmt::format("it is longer than {} bytes", limit);
+    if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos)
+        return fmt::format("it is not UTF-8 (byte {})", at);
+    if (text.find('\0') != std::string_view::npos) return "it holds a NUL character";
+    return {};
+}
+
+std::string fault_of_line(std::string_view text, std::size_t limit) {
+    if (std::string fault = fault_of_text(text, limit); !fault.empty()) return fault;
+    if (std::any_of(text.begin(), text.end(), is_control)) return "it holds a control character";
+    return {};
+}
+
+std::string fault_of_email(std::string_view email) {
+    if (email.empty()) return "it is missing";
+    if (std::string fault = fault_of_line(email, max_email_bytes); !fault.empty()) return fault;
+    const std::size_t at = email.find('@');
+    if (email.find(' ') != std::string_view::npos || at == std::string_view::npos || at == 0 ||
+        at + 1 == email.size() || email.find('@', at + 1) != std::string_view::npos)
+        return fmt::format("\"{}\" is no e-mail address", email);
+    return {};
+}
+
+std::string fault_of_unique_id(std::string_view id) {
+    if (id.empty()) return "it is missing";
+    return fault_of_line(id, max_unique_id_bytes);
+}
+
+std::string fault_of_url(std::string_view url) {
+    if (url.empty()) return {};
+    if (std::string fault = fault_of_line(url, max_url_bytes); !fault.empty()) return fault;
+    for (const std::string_view scheme : {"https://", "http://"})
+        if (url.starts_with(scheme) && url.size() > scheme.size() &&
+            url.find(' ') == std::string_view::npos)
+            return {};
+    return "it is no http or https URL";
+}
+
+Result<> Faults::result() const {
+    if (lines_.empty()) return {};
+    Error error{ErrorCode::invalid_argument, lines_.front(), {}};
+    for (const std::string& line : lines_) {
+        if (!error.detail.empty()) error.detail.push_back('\n');
+        error.detail += line;
+    }
+    return fail(std::move(error));
+}
+
+}  // namespace davenport::chat

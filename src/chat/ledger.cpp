@@ -1,0 +1,228 @@
+#include "ledger.hpp"
+
+#include "davenport/documents/records.hpp"
+#include "row_batch.hpp"
+
+#include <array>
+
+namespace davenport::chat {
+namespace {
+
+constexpr std::size_t max_rows_together = 256;
+constexpr int max_import_attempts = 5;
+
+std::string quoted(std::string_view text) {
+    std::string out;
+    append_quoted(out, text);
+    return out;
+}
+
+}  // namespace
+
+// The right to write, while it lives.
+class Ledger::Turn {
+  public:
+    Turn(Ledger& ledger, std::unique_lock<std::mutex>& lock) : ledger_(ledger), lock_(lock) {
+        ledger_.changed_.wait(lock_, [&] { return !ledger_.writing_; });
+        ledger_.writing_ = true;
+        lock_.unlock();
+    }
+    ~Turn() {
+        lock_.lock();
+        ledger_.writing_ = false;
+        ledger_.changed_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+  private:
+    Ledger& ledger_;
+    std::unique_lock<std::mutex>& lock_;
+};
+
+Result<std::unique_ptr<Ledger>> Ledger::open(std::shared_ptr<documents::Database> database,
+                                             const Clock& clock) {
+    std::unique_ptr<Ledger> ledger(new Ledger(std::move(database), clock));
+    DAVENPORT_TRY(ledger->ensure_indexes());
+    return ledger;
+}
+
+Result<> Ledger::ensure_indexes() {
+    const std::array<std::string, 2> room_fields{"room", "id"};
+    const std::array<std::string, 3> author_fields{"room", "email", "id"};
+    DAVENPORT_TRY(database_->ensure_index(by_room, room_fields));
+    return database_->ensure_index(by_author, author_fields);
+}
+
+// A restore may have made the database anew, without its indexes.
+template <class Call>
+auto Ledger::with_indexes(Call call) -> decltype(call()) {
+    auto result = call();
+    if (result || result.error().code != ErrorCode::not_found ||
+        result.error().detail != "no_index")
+        return result;
+    if (auto made = ensure_indexes(); !made) return fail(std::move(made).error());
+    return call();
+}
+
+Result<CreatedRow> Ledger::create(NewRow row) {
+    Waiting self{&row, {}};
+    std::unique_lock lock(mutex_);
+    waiting_.push_back(&self);
+    while (true) {
+        changed_.wait(lock, [&] { return self.outcome || !writing_; });
+        if (self.outcome) return std::move(*self.outcome);
+        std::vector<Waiting*> batch;
+        while (!waiting_.empty() && batch.size() < max_rows_together) {
+            batch.push_back(waiting_.front());
+            waiting_.pop_front();
+        }
+        const Turn turn(*this, lock);
+        std::vector<RowBatch::Item> items(batch.size());
+        for (std::size_t i = 0; i < batch.size(); ++i) items[i].row = batch[i]->row;
+        RowBatch(*this, clock_).write(items);
+        // Those who wait read their outcome under the mutex.
+        const std::lock_guard outcomes(mutex_);
+        for (std::size_t i = 0; i < batch.size(); ++i)
+            batch[i]->outcome = std::move(items[i].outcome);
+    }
+}
+
+Result<std::uint64_t> Ledger::create_all(const std::vector<NewRow>& rows, const Steps& steps) {
+    std::unique_lock lock(mutex_);
+    const Turn turn(*this, lock);
+    for (int attempt = 1;; ++attempt) {
+        DAVENPORT_ASSIGN(const std::uint64_t last, last_number(rows.front().kind));
+        DAVENPORT_TRY(steps.begin(last + 1));
+        const auto written = RowBatch(*this, clock_).write_under(rows, last + 1, steps.written);
+        if (written) return last + 1;
+        DAVENPORT_TRY(undo(rows, last + 1));
+        if (written.error().code != ErrorCode::conflict || attempt == max_import_attempts)
+            return fail(written.error());
+    }
+}
+
+Result<std::uint64_t> Ledger::count_created(const std::vector<NewRow>& rows, std::uint64_t first) {
+    std::uint64_t created = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto body = get(rows[i].kind, first + i);
+        if (!body && body.error().code != ErrorCode::not_found) return fail(body.error());
+        if (body &&
+            claims_of(rows[i].kind, *body) == claims_of(rows[i].kind, rows[i].body(first + i)))
+            ++created;
+    }
+    return created;
+}
+
+Result<> Ledger::undo(const std::vector<NewRow>& rows, std::uint64_t first) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const Kind kind = rows[i].kind;
+        const std::uint64_t number = first + i;
+        auto body = get(kind, number);
+        if (!body && body.error().code != ErrorCode::not_found) return fail(body.error());
+        if (body && claims_of(kind, *body) == claims_of(kind, rows[i].body(number)))
+            DAVENPORT_TRY(remove_row(kind, number));
+        for (const std::string& claim : rows[i].claims) {
+            DAVENPORT_ASSIGN(const ClaimState state, read_claim(*database_, kind, claim));
+            if (state.revision.empty() || state.holder != 0 || state.intended != number) continue;
+            const auto removed = documents::remove_record(*database_, claim, state.revision);
+            if (!removed && removed.error().code != ErrorCode::conflict &&
+                removed.error().code != ErrorCode::not_found)
+                return removed;
+        }
+    }
+    return {};
+}
+
+Result<std::optional<std::uint64_t>> Ledger::holder(Kind kind, std::string_view claim) {
+    DAVENPORT_ASSIGN(const ClaimState state, read_claim(*database_, kind, claim));
+    if (state.holder == 0) return std::optional<std::uint64_t>();
+    return std::optional(state.holder);
+}
+
+Result<json::object> Ledger::get(Kind kind, std::uint64_t number) {
+    DAVENPORT_ASSIGN(documents::Record record,
+                     documents::read_record(*database_, row_id(kind, number)));
+    return std::move(record.body);
+}
+
+Result<json::object> Ledger::update(Kind kind, std::uint64_t number,
+                                    const std::function<Result<>(json::object&)>& edit) {
+    DAVENPORT_ASSIGN(documents::Record record,
+                     documents::update_record(*database_, row_id(kind, number),
+                                              [&](json::object& body) -> Result<documents::Edit> {
+                                                  const json::object before = body;
+                                                  DAVENPORT_TRY(edit(body));
+                                                  return body == before ? documents::Edit::keep
+                                                                        : documents::Edit::write;
+                                              }));
+    return std::move(record.body);
+}
+
+Result<> Ledger::remove_row(Kind kind, std::uint64_t number) {
+    DAVENPORT_ASSIGN(const documents::Record record,
+                     documents::read_record(*database_, row_id(kind, number)));
+    return documents::remove_record(*database_, row_id(kind, number), record.revision);
+}
+
+Result<std::vector<Comment>> Ledger::newest_comments(std::uint64_t room, std::uint64_t before,
+                                                     std::uint64_t limit, std::uint64_t skip) {
+    documents::Query query;
+    query.index = by_room;
+    query.equals = {std::to_string(room)};
+    if (before != 0) query.to = std::to_string(before - 1);
+    query.descending = true;
+    query.limit = limit;
+    query.skip = skip;
+    DAVENPORT_ASSIGN(const auto found, with_indexes([&] { return database_->find(query); }));
+    std::vector<Comment> comments;
+    comments.reserve(found.size());
+    for (const documents::Document& document : found) {
+        DAVENPORT_ASSIGN(const json::object body, parse_json_object(document.body));
+        DAVENPORT_ASSIGN(Comment comment, comment_of(body));
+        comments.push_back(std::move(comment));
+    }
+    return comments;
+}
+
+Result<std::uint64_t> Ledger::count_comments(std::uint64_t room, std::uint64_t after) {
+    documents::Query query;
+    query.index = by_room;
+    query.equals = {std::to_string(room)};
+    query.from = std::to_string(after + 1);
+    return with_indexes([&] { return database_->count(query); });
+}
+
+Result<std::uint64_t> Ledger::last_of_author(std::uint64_t room, std::string_view email) {
+    documents::Query query;
+    query.index = by_author;
+    query.equals = {std::to_string(room), quoted(email)};
+    query.descending = true;
+    query.limit = 1;
+    DAVENPORT_ASSIGN(const auto found, with_indexes([&] { return database_->find(query); }));
+    return found.empty() ? 0 : number_of(found.front().id);
+}
+
+Result<std::uint64_t> Ledger::last_comment(std::uint64_t room) {
+    documents::Query query;
+    query.index = by_room;
+    query.equals = {std::to_string(room)};
+    query.descending = true;
+    query.limit = 1;
+    DAVENPORT_ASSIGN(const auto found, with_indexes([&] { return database_->find(query); }));
+    return found.empty() ? 0 : number_of(found.front().id);
+}
+
+Result<std::uint64_t> Ledger::last_number(Kind kind) {
+    documents::AllDocsOptions options;
+    options.descending = true;
+    options.start_id = last_row_id(kind);
+    options.end_id = first_row_id(kind);
+    options.bodies = false;
+    DAVENPORT_ASSIGN(const auto snapshot, database_->snapshot());
+    DAVENPORT_ASSIGN(const auto cursor, snapshot->all_docs(options));
+    DAVENPORT_ASSIGN(const documents::DocumentView* view, cursor->next());
+    return view == nullptr ? 0 : number_of(view->id);
+}
+
+}  // namespace davenport::chat

@@ -1,0 +1,81 @@
+#include "davenport/chat/chat.hpp"
+
+#include "impl.hpp"
+
+namespace davenport::service {
+namespace {
+
+// What is posted to the application.
+std::string to_payload(const chat::User& author, const chat::Room& room,
+                       const std::vector<chat::Member>& members, const chat::Comment& comment) {
+    json::array participants;
+    for (const chat::Member& member : members)
+        participants.push_back(json::object{{"id", member.id},
+                                            {"email", member.email},
+                                            {"username", member.username},
+                                            {"avatar_url", member.avatar_url}});
+    json::value payload = json::object{};
+    if (auto parsed = parse_json(comment.payload); parsed && parsed->is_object())
+        payload = std::move(*parsed);
+    return to_text(json::object{
+        {"type", "post_comment"},
+        {"payload",
+         json::object{
+             {"from",
+              json::object{{"id", author.id}, {"email", author.email}, {"name", author.name}}},
+             {"room",
+              json::object{{"id", room.id},
+                           {"topic_id", room.id},
+                           {"type", room.type == chat::RoomType::single ? "single" : "group"},
+                           {"name", room.name},
+                           {"participants", std::move(participants)}}},
+             {"message", json::object{{"type", comment.type},
+                                      {"text", comment.message},
+                                      {"payload", std::move(payload)}}}}}});
+}
+
+}  // namespace
+
+Result<chat::Applications::Created> Service::create_application(std::string_view id,
+                                                                const std::string& webhook_url) {
+    DAVENPORT_TRY(impl_->check_webhook("webhook_url", webhook_url));
+    return impl_->applications->create(id, webhook_url);
+}
+
+Result<> Service::set_application_webhook(std::string_view id, const std::string& webhook_url) {
+    DAVENPORT_TRY(impl_->check_webhook("webhook_url", webhook_url));
+    return impl_->applications->set_webhook_url(id, webhook_url);
+}
+
+Result<> Service::remove_application(std::string_view id) {
+    DAVENPORT_TRY(impl_->applications->remove(id));
+    impl_->ledgers->forget(id);
+    return {};
+}
+
+chat::Applications& Service::applications() {
+    return *impl_->applications;
+}
+
+Result<chat::Chat> Service::chat(const chat::Application& application) {
+    DAVENPORT_ASSIGN(auto ledger, impl_->ledgers->of(application));
+    return chat::Chat(application, std::move(ledger), impl_->clock);
+}
+
+Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {
+    const chat::Application& application = chat.application();
+    if (application.webhook_url.empty()) return {};
+    DAVENPORT_ASSIGN(const chat::User author, chat.user(comment.user));
+    DAVENPORT_ASSIGN(const chat::Room room, chat.room(comment.room));
+    DAVENPORT_ASSIGN(const auto members, chat.members(room));
+    return impl_->deliveries->enqueue(fmt::format("chat_{}_{}", application.id, comment.id),
+                                      application.webhook_url,
+                                      to_payload(author, room, members, comment));
+}
+
+void Service::forget_chat_when_gone(const chat::Application& application, const Error& error) {
+    if (error.code == ErrorCode::not_found && error.detail == "no_db_file")
+        impl_->ledgers->forget(application.id);
+}
+
+}  // namespace davenport::service
