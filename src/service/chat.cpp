@@ -36,9 +36,32 @@ std::string to_payload(const chat::User& author, const chat::Room& room,
 
 }  // namespace
 
+Result<> Service::Impl::handle_chat() {
+    DAVENPORT_ASSIGN(transfers, chat::Transfers::open(control));
+    DAVENPORT_ASSIGN(export_files, blobs::open_directory(settings.data.directory + "/exports"));
+    auto zone = TimeZone::load(settings.chat.time_zone);
+    if (!zone) return fail(ErrorCode::invalid_argument, "chat.time_zone: {}", zone.error().message);
+    chat::ExportOptions options{.zone = std::move(*zone)};
+    options.max_days = settings.chat.max_export_days;
+    options.max_comments = static_cast<std::uint64_t>(settings.chat.max_export_comments);
+    options.max_users = static_cast<std::uint64_t>(settings.chat.max_export_users);
+    options.max_rooms = static_cast<std::uint64_t>(settings.chat.max_export_rooms);
+    options.link_lifetime_secs = settings.chat.link_lifetime_secs;
+    exports = std::make_unique<chat::Exports>(*export_files, *transfers, *runner, *applications,
+                                              *ledgers, clock, std::move(options));
+    runner->handle(std::string(chat::Exports::job_kind), exports->behaviour());
+    return {};
+}
+
 Result<chat::Applications::Created> Service::create_application(std::string_view id,
                                                                 const std::string& webhook_url) {
     DAVENPORT_TRY(impl_->check_webhook("webhook_url", webhook_url));
+    // What a deletion that was interrupted left behind must not be the new application's.
+    if (!impl_->applications->get(id)) {
+        chat::Application former;
+        former.id = id;
+        DAVENPORT_TRY(impl_->exports->remove_all(former));
+    }
     return impl_->applications->create(id, webhook_url);
 }
 
@@ -48,9 +71,10 @@ Result<> Service::set_application_webhook(std::string_view id, const std::string
 }
 
 Result<> Service::remove_application(std::string_view id) {
+    DAVENPORT_ASSIGN(const chat::Application application, impl_->applications->get(id));
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
-    return {};
+    return impl_->exports->remove_all(application);
 }
 
 chat::Applications& Service::applications() {
@@ -60,6 +84,10 @@ chat::Applications& Service::applications() {
 Result<chat::Chat> Service::chat(const chat::Application& application) {
     DAVENPORT_ASSIGN(auto ledger, impl_->ledgers->of(application));
     return chat::Chat(application, std::move(ledger), impl_->clock);
+}
+
+chat::Exports& Service::exports() {
+    return *impl_->exports;
 }
 
 Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {

@@ -4,6 +4,8 @@
 
 #include "davenport/base/held_directory.hpp"
 #include "davenport/base/json.hpp"
+#include "davenport/blobs/blob_store.hpp"
+#include "davenport/chat/exports.hpp"
 
 #include <memory>
 #include <string>
@@ -39,6 +41,9 @@ struct Service::Impl {
     std::unique_ptr<webhooks::DeliveryQueue> deliveries;
     std::unique_ptr<chat::Applications> applications;
     std::unique_ptr<chat::Ledgers> ledgers;
+    std::unique_ptr<chat::Transfers> transfers;
+    std::unique_ptr<blobs::BlobStore> export_files;
+    std::unique_ptr<chat::Exports> exports;  // its jobs use it: the runner goes first
     std::unique_ptr<jobs::Runner> runner;
 
     std::vector<std::string> protected_databases() const;
@@ -49,6 +54,7 @@ struct Service::Impl {
 
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp
+    Result<> handle_chat();  // chat.cpp: exports and imports
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

@@ -200,6 +200,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
     impl->handle_backups();
     impl->handle_restores();
+    DAVENPORT_TRY(impl->handle_chat());
 
     if (background == Background::run) {
         DAVENPORT_ASSIGN(impl->uploads, HeldDirectory::hold(directory + "/uploads",
@@ -207,6 +208,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                                 return impl->sweep_uploads(others);
                                                             }));
         DAVENPORT_TRY(impl->access->sweep());
+        DAVENPORT_TRY(impl->exports->sweep());
         DAVENPORT_TRY(impl->deliveries->start());
         DAVENPORT_TRY(impl->runner->start());
     }

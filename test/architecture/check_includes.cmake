@@ -13,7 +13,7 @@ set(allowed_webhooks base documents)
 set(allowed_backup_doc base blobs vault documents)
 set(allowed_replication base blobs documents vault)
 set(allowed_restore base blobs backup_doc documents vault)
-set(allowed_chat base documents jobs rbac webhooks)
+set(allowed_chat base blobs documents jobs rbac)
 set(allowed_service base chat blobs config documents vault backup_doc rbac jobs webhooks replication restore)
 set(allowed_api base chat config http blobs documents vault backup_doc rbac jobs webhooks replication restore
     service)

@@ -3,10 +3,10 @@
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
 #include "davenport/documents/document_text.hpp"
+#include "davenport/http/range.hpp"
 #include "document_input.hpp"
 #include "endpoint.hpp"
 #include "parameters.hpp"
-#include "range.hpp"
 #include "spooled_source.hpp"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ tl::unexpected<Error> no_attachment() {
 class AttachmentBody final : public http::BodySource {
   public:
     AttachmentBody(std::shared_ptr<documents::Snapshot> snapshot,
-                   std::unique_ptr<documents::ByteSource> source, ByteRange range)
+                   std::unique_ptr<documents::ByteSource> source, const http::ByteRange& range)
         : snapshot_(std::move(snapshot)),
           source_(std::move(source)),
           to_skip_(range.first),
@@ -96,20 +96,17 @@ Result<http::Response> get(const Endpoint& endpoint, const http::Request& reques
         response.status = 304;
         return response;
     }
-    auto range = requested_range(request.headers, stub->length, etag);
-    if (!range) {
-        http::Response refused = error_answer(range.error());
-        refused.headers.add("Content-Range", fmt::format("bytes */{}", stub->length));
+    const http::ByteRange range = http::requested_range(request.headers, stub->length, etag);
+    if (range.kind == http::ByteRange::Kind::unsatisfiable) {
+        http::Response refused = error_answer(
+            refusal("requested_range_not_satisfiable", "Requested range not satisfiable"));
+        refused.headers.add("Content-Range", http::content_range(range, stub->length));
         return refused;
     }
     DAVENPORT_ASSIGN(auto source, snapshot->attachment(id, document.revision, name));
-    ByteRange bytes{0, stub->length};
-    if (*range) {
-        bytes = **range;
+    if (range.kind == http::ByteRange::Kind::part) {
         response.status = 206;
-        response.headers.add("Content-Range",
-                             fmt::format("bytes {}-{}/{}", bytes.first,
-                                         bytes.first + bytes.length - 1, stub->length));
+        response.headers.add("Content-Range", http::content_range(range, stub->length));
     } else {
         response.headers.add("Content-MD5", digest);
     }
@@ -118,8 +115,8 @@ Result<http::Response> get(const Endpoint& endpoint, const http::Request& reques
     // Attachments are foreign content on our own origin: no browser may run them.
     response.headers.add("Content-Security-Policy", "sandbox");
     response.headers.add("X-Content-Type-Options", "nosniff");
-    response.source_size = bytes.length;
-    response.body = std::make_unique<AttachmentBody>(std::move(snapshot), std::move(source), bytes);
+    response.source_size = range.length;
+    response.body = std::make_unique<AttachmentBody>(std::move(snapshot), std::move(source), range);
     return response;
 }
 

@@ -1,11 +1,11 @@
-#include "range.hpp"
+#include "davenport/http/range.hpp"
 
-#include "answers.hpp"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
-namespace davenport::api::couchdb {
+namespace davenport::http {
 namespace {
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -17,9 +17,9 @@ std::optional<std::uint64_t> number(std::string_view text) {
 
 }  // namespace
 
-Result<std::optional<ByteRange>> requested_range(const http::Headers& headers, std::uint64_t size,
-                                                 std::string_view etag) {
-    const std::optional<ByteRange> whole;
+ByteRange requested_range(const Headers& headers, std::uint64_t size, std::string_view etag) {
+    const ByteRange whole{ByteRange::Kind::whole, 0, size};
+    const ByteRange unsatisfiable{ByteRange::Kind::unsatisfiable, 0, 0};
     std::string_view text = headers.get("Range").value_or("");
     if (!text.starts_with("bytes=")) return whole;
     if (const auto version = headers.get("If-Range"); version && *version != etag) return whole;
@@ -30,18 +30,20 @@ Result<std::optional<ByteRange>> requested_range(const http::Headers& headers, s
     const std::string_view to = text.substr(dash + 1);
     const auto first = number(from);
     const auto last = number(to);
-    const auto unsatisfiable = [] {
-        return fail(refusal("requested_range_not_satisfiable", "Requested range not satisfiable"));
-    };
     if (from.empty() && last) {  // the last so many bytes
-        if (*last == 0 || size == 0) return unsatisfiable();
+        if (*last == 0 || size == 0) return unsatisfiable;
         const std::uint64_t length = std::min(*last, size);
-        return std::optional(ByteRange{size - length, length});
+        return {ByteRange::Kind::part, size - length, length};
     }
     if (!first || (!to.empty() && !last) || (last && *last < *first)) return whole;
-    if (*first >= size) return unsatisfiable();
+    if (*first >= size) return unsatisfiable;
     const std::uint64_t end = last ? std::min(*last, size - 1) : size - 1;
-    return std::optional(ByteRange{*first, end - *first + 1});
+    return {ByteRange::Kind::part, *first, end - *first + 1};
 }
 
-}  // namespace davenport::api::couchdb
+std::string content_range(const ByteRange& range, std::uint64_t size) {
+    if (range.kind == ByteRange::Kind::unsatisfiable) return fmt::format("bytes */{}", size);
+    return fmt::format("bytes {}-{}/{}", range.first, range.first + range.length - 1, size);
+}
+
+}  // namespace davenport::http
