@@ -19,8 +19,10 @@ Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::str
     if (!row && row.error().code != ErrorCode::not_found) return fail(std::move(row).error());
     if (!row) return state;
     const auto claims = claims_of(kind, row->body);
-    if (std::find(claims.begin(), claims.end(), claim) != claims.end())
+    if (std::find(claims.begin(), claims.end(), claim) != claims.end()) {
         state.holder = state.intended;
+        state.row = std::move(row->body);
+    }
     return state;
 }
 

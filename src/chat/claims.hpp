@@ -16,6 +16,7 @@ struct ClaimState {
     std::string revision;        // of the claim's document; empty = there is none
     std::uint64_t intended = 0;  // without a holder: the row it was taken for
     std::int64_t taken = 0;      // when, Unix seconds
+    json::object row;            // the holder's body
 };
 
 // A claim counts only when its row exists and has what is claimed: what a crash, or a restore of

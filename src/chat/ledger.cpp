@@ -134,10 +134,10 @@ Result<> Ledger::undo(const std::vector<NewRow>& rows, std::uint64_t first) {
     return {};
 }
 
-Result<std::optional<std::uint64_t>> Ledger::holder(Kind kind, std::string_view claim) {
-    DAVENPORT_ASSIGN(const ClaimState state, read_claim(*database_, kind, claim));
-    if (state.holder == 0) return std::optional<std::uint64_t>();
-    return std::optional(state.holder);
+Result<std::optional<json::object>> Ledger::find(Kind kind, std::string_view claim) {
+    DAVENPORT_ASSIGN(ClaimState state, read_claim(*database_, kind, claim));
+    if (state.holder == 0) return std::optional<json::object>();
+    return std::optional(std::move(state.row));
 }
 
 Result<json::object> Ledger::get(Kind kind, std::uint64_t number) {

@@ -63,8 +63,8 @@ class Ledger {
     // Takes away those that do, with their claims.
     Result<> undo(const std::vector<NewRow>& rows, std::uint64_t first);
 
-    // The number of the row that holds a claim; nullopt = it is free.
-    Result<std::optional<std::uint64_t>> holder(Kind kind, std::string_view claim);
+    // The row that holds a claim; nullopt = it is free.
+    Result<std::optional<json::object>> find(Kind kind, std::string_view claim);
     Result<json::object> get(Kind kind, std::uint64_t number);  // not_found
     // Reads, edits and writes; starts over when somebody else was faster. What claims stand for
     // must stay.

@@ -7,7 +7,8 @@
 namespace davenport::documents::embedded {
 namespace {
 
-constexpr std::size_t max_idle = 4;
+// About as many as threads ask at a time: opening one costs many look-ups.
+constexpr std::size_t max_idle = 12;
 
 }  // namespace
 
