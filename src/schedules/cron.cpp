@@ -98,9 +98,9 @@ bool CronExpression::includes(TimeZone::Date date) const {
 
 std::optional<std::int64_t> CronExpression::next_after(std::int64_t unix_ms,
                                                        const TimeZone& zone) const {
-    // Instants grow with the local times that stand for them, so the first one found is the first
-    // one that comes. A day early, since clocks that go back at midnight return to the day before.
-    TimeZone::Date date = TimeZone::add_days(zone.date_of(unix_ms), -1);
+    // The moments grow with the local times that stand for them, also where clocks go back: the
+    // first one found is the first one that comes, and none lies on a day before this one.
+    TimeZone::Date date = zone.date_of(unix_ms);
     for (int days = 0; days < horizon_days; ++days, date = TimeZone::add_days(date, 1)) {
         // Beyond what std::chrono can tell weekdays of.
         if (date.year < -30'000 || date.year > 30'000) return std::nullopt;
