@@ -41,7 +41,7 @@ Result<> Service::Impl::handle_chat() {
     DAVENPORT_ASSIGN(export_files, blobs::open_directory(settings.data.directory + "/exports"));
     auto zone = TimeZone::load(settings.chat.time_zone);
     if (!zone) return fail(ErrorCode::invalid_argument, "chat.time_zone: {}", zone.error().message);
-    chat::ExportOptions options{.zone = std::move(*zone)};
+    chat::ExportOptions options{.zone = *zone};
     options.max_days = settings.chat.max_export_days;
     options.max_comments = static_cast<std::uint64_t>(settings.chat.max_export_comments);
     options.max_users = static_cast<std::uint64_t>(settings.chat.max_export_users);
@@ -50,6 +50,9 @@ Result<> Service::Impl::handle_chat() {
     exports = std::make_unique<chat::Exports>(*export_files, *transfers, *runner, *applications,
                                               *ledgers, clock, std::move(options));
     runner->handle(std::string(chat::Exports::job_kind), exports->behaviour());
+    DAVENPORT_ASSIGN(scheduler, schedules::Scheduler::open(control, clock));
+    export_schedules = std::make_unique<chat::ExportSchedules>(*scheduler, *exports, *applications,
+                                                               std::move(*zone));
     return {};
 }
 
@@ -60,6 +63,7 @@ Result<chat::Applications::Created> Service::create_application(std::string_view
     if (!impl_->applications->get(id)) {
         chat::Application former;
         former.id = id;
+        DAVENPORT_TRY(impl_->export_schedules->remove_all(former));
         DAVENPORT_TRY(impl_->exports->remove_all(former));
     }
     return impl_->applications->create(id, webhook_url);
@@ -74,6 +78,7 @@ Result<> Service::remove_application(std::string_view id) {
     DAVENPORT_ASSIGN(const chat::Application application, impl_->applications->get(id));
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
+    DAVENPORT_TRY(impl_->export_schedules->remove_all(application));
     return impl_->exports->remove_all(application);
 }
 
@@ -84,6 +89,10 @@ chat::Applications& Service::applications() {
 Result<chat::Chat> Service::chat(const chat::Application& application) {
     DAVENPORT_ASSIGN(auto ledger, impl_->ledgers->of(application));
     return chat::Chat(application, std::move(ledger), impl_->clock);
+}
+
+chat::ExportSchedules& Service::export_schedules() {
+    return *impl_->export_schedules;
 }
 
 chat::Exports& Service::exports() {
