@@ -46,7 +46,7 @@ Result<std::shared_ptr<ReadConnection>> ReadPool::acquire() {
 
 Result<std::shared_ptr<ReadConnection>> ReadPool::open_view() {
     DAVENPORT_ASSIGN(std::unique_ptr<ReadConnection> connection, take());
-    DAVENPORT_TRY(connection->connection().execute("BEGIN"));
+    DAVENPORT_TRY(connection->begin());
     std::shared_ptr<ReadConnection> shared(
         connection.release(), [pool = shared_from_this()](ReadConnection* returned) {
             pool->give_back(std::unique_ptr<ReadConnection>(returned));
@@ -57,8 +57,7 @@ Result<std::shared_ptr<ReadConnection>> ReadPool::open_view() {
 }
 
 void ReadPool::give_back(std::unique_ptr<ReadConnection> connection) {
-    if (connection->connection().in_transaction() && !connection->connection().execute("ROLLBACK"))
-        return;
+    if (!connection->end()) return;
     const std::lock_guard lock(mutex_);
     if (!closed_ && idle_.size() < max_idle) idle_.push_back(std::move(connection));
 }

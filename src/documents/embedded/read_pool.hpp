@@ -16,6 +16,9 @@ class ReadConnection {
   public:
     explicit ReadConnection(std::unique_ptr<Connection> connection)
         : connection_(std::move(connection)), reader_(*connection_), fields_(*connection_) {}
+    Result<> begin() { return begin_.execute(); }
+    // Whether it can be used again.
+    bool end() { return !connection_->in_transaction() || rollback_.execute().has_value(); }
     DocumentReader& reader() { return reader_; }
     FieldSearch& fields() { return fields_; }
     Connection& connection() { return *connection_; }
@@ -24,6 +27,7 @@ class ReadConnection {
     std::unique_ptr<Connection> connection_;
     DocumentReader reader_;
     FieldSearch fields_;
+    Statement begin_{*connection_, "BEGIN"}, rollback_{*connection_, "ROLLBACK"};
 };
 
 // Read connections of one database, opened as needed; a few idle ones are kept. Thread-safe.
