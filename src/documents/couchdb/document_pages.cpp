@@ -1,7 +1,5 @@
 #include "document_pages.hpp"
 
-#include "client_exchange.hpp"
-
 #include <algorithm>
 
 namespace davenport::documents::couchdb {
@@ -9,12 +7,11 @@ namespace {
 
 constexpr std::uint64_t first_rows = 1'000;                   // of the first answer
 constexpr std::uint64_t few_rows = 500, few_bytes = 1 << 20;  // nothing is read ahead before
-constexpr std::uint64_t rows_of_patience = 200;  // read while the server looks for a page's end
+constexpr std::uint64_t rows_of_patience = 100;  // read while the server looks for a page's end
 constexpr std::uint64_t min_rows = 16, max_rows = 4'000;  // of a page
 constexpr std::uint64_t page_bytes = 2 << 20;             // about
 constexpr std::size_t hold_bytes = std::size_t{9} << 18;  // a page and a little more
 constexpr std::size_t max_ahead = 3;
-constexpr std::size_t max_search_bytes = std::size_t{1} << 20;
 
 AllDocsFeed::Answers answers(bool paged) {
     AllDocsFeed::Answers answers;
@@ -27,6 +24,7 @@ AllDocsFeed::Answers answers(bool paged) {
 DocumentPages::DocumentPages(Place place, const AllDocsOptions& options)
     : place_(std::move(place)),
       options_(options),
+      ends_(place_, options_),
       last_known_(options.descending || !options.bodies) {
     current_ = std::make_unique<AllDocsFeed>(place_, options_, answers(!last_known_));
 }
@@ -38,85 +36,65 @@ std::uint64_t DocumentPages::rows_of_page() const {
     return std::clamp(page_bytes / std::max<std::uint64_t>(bytes_a_row, 1), min_rows, max_rows);
 }
 
-void DocumentPages::search(std::string begin, std::uint64_t rows) {
-    PathQuery path(place_.path + "/_all_docs");
-    path.add_json("startkey", begin);
-    if (options_.end_id) {
-        path.add_json("endkey", *options_.end_id);
-        path.add("inclusive_end", options_.inclusive_end ? "true" : "false");
+void DocumentPages::look(std::string begin, std::uint64_t rows) {
+    ends_.look(std::move(begin), rows);
+    rows_then_ = rows_;
+}
+
+void DocumentPages::begin_page(const std::string& begin, const std::optional<std::string>& end) {
+    AllDocsOptions page = options_;
+    page.start_id = begin;
+    if (end) {
+        page.end_id = end;
+        page.inclusive_end = false;
     }
-    path.add("skip", std::to_string(rows)).add("limit", "1");
-    search_.emplace(Search{std::move(begin), place_.client().begin(get_request(path.take()))});
-    rows_at_search_ = rows_;
+    AllDocsFeed::Answers held;
+    held.hold_bytes = hold_bytes;
+    ahead_.push_back(std::make_unique<AllDocsFeed>(place_, std::move(page), held));
+    ahead_.back()->begin();
+    ++pages_;
 }
 
-// nullopt = no document comes behind the page.
-Result<std::optional<std::string>> DocumentPages::take_end() {
-    DAVENPORT_ASSIGN(const auto exchange,
-                     open_answer(std::move(search_->exchange), [&](const Answer& answer) {
-                         return database_error(answer, place_, "the ids");
-                     }));
-    DAVENPORT_ASSIGN(const Answer answer, collect(*exchange, max_search_bytes));
-    const auto object = parse_json_object(answer.body);
-    const json::array* rows = object ? array_member(*object, "rows") : nullptr;
-    if (rows == nullptr || rows->size() > 1)
-        return fail(ErrorCode::corrupt, "the answer about ids is wrong");
-    if (rows->empty()) return std::optional<std::string>();
-    const json::object* row = rows->front().if_object();
-    std::string id = row ? text_or(*row, "id") : std::string();
-    if (id <= search_->begin)
-        return fail(ErrorCode::corrupt, "document \"{}\" is listed behind \"{}\"", id,
-                    search_->begin);
-    return std::optional(std::move(id));
-}
-
-// Begins the page whose end was found, and the search for the next one's.
-Result<> DocumentPages::end_search() {
-    auto end = take_end();
-    while (!end) {
-        if (!worth_resuming(end.error()) || !patience_.wait()) return fail(end.error());
-        search(std::move(search_->begin), rows_of_page());
-        end = take_end();
+// Takes an answer about the page's end; where that is the end, begins the page and looks for the
+// next one's.
+Result<> DocumentPages::take_end() {
+    auto found = ends_.take();
+    if (!found) {
+        if (!worth_resuming(found.error()) || !patience_.wait()) return fail(found.error());
+        look(ends_.begin(), rows_of_page());
+        return {};
     }
     patience_.progress();
-    if (first_page_) {
-        if (*end && **end <= last_id_) {  // the reader was faster
-            search(last_id_, rows_of_page());
-            return {};
-        }
-        if (*end) current_->stop_before(**end);
-    } else {
-        AllDocsOptions page = options_;
-        page.start_id = std::move(search_->begin);
-        if (*end) {
-            page.end_id = **end;
-            page.inclusive_end = false;
-        }
-        AllDocsFeed::Answers held;
-        held.hold_bytes = hold_bytes;
-        ahead_.push_back(std::make_unique<AllDocsFeed>(place_, std::move(page), held));
-        ahead_.back()->begin();
+    rows_then_ = rows_;
+    if (!*found) return {};
+    const std::optional<std::string>& end = (*found)->end;
+    if (first_page_ && end && *end <= last_id_) {  // the reader was faster
+        look(last_id_, rows_of_page());
+        return {};
     }
+    if (!first_page_)
+        begin_page(ends_.begin(), end);
+    else if (end)
+        current_->stop_before(*end);
     first_page_ = false;
-    search_.reset();
-    if (*end)
-        search(std::move(**end), rows_of_page());
+    if (end)
+        look(*end, pages_ < max_ahead ? std::min(rows_of_page(), few_rows) : rows_of_page());
     else
         last_known_ = true;
     return {};
 }
 
 Result<> DocumentPages::look_ahead() {
-    if (last_known_ || (rows_ < few_rows && current_->bytes() < few_bytes && first_page_))
-        return {};
-    if (!search_) {
+    const bool little = rows_ < few_rows && current_->bytes() < few_bytes;
+    if (last_known_ || (first_page_ && little)) return {};
+    if (!ends_.looking()) {
         // Where the first answer ends, or before.
-        search(last_id_, std::min(rows_of_page(), first_rows - std::min(rows_, first_rows) + 1));
+        look(last_id_, std::min(rows_of_page(), first_rows - std::min(rows_, first_rows) + 1));
         return {};
     }
     const std::uint64_t patience = std::min(rows_of_patience, rows_of_page() / 2);
-    if (ahead_.size() >= max_ahead || rows_ < rows_at_search_ + patience) return {};
-    return end_search();
+    if (ahead_.size() >= max_ahead || rows_ < rows_then_ + patience) return {};
+    return take_end();
 }
 
 Result<const Row*> DocumentPages::next() {
@@ -129,7 +107,7 @@ Result<const Row*> DocumentPages::next() {
             if (!last_known_) last_id_ = row->id;
             return row;
         }
-        while (ahead_.empty() && search_) DAVENPORT_TRY(end_search());
+        while (ahead_.empty() && ends_.looking()) DAVENPORT_TRY(take_end());
         if (ahead_.empty()) return nullptr;
         if (page_rows_ > 0) bytes_a_row_ = current_->bytes() / page_rows_;
         page_rows_ = 0;

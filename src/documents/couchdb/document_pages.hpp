@@ -1,6 +1,7 @@
 #pragma once
 
 #include "feeds.hpp"
+#include "page_ends.hpp"
 
 #include <deque>
 
@@ -11,8 +12,8 @@ namespace davenport::documents::couchdb {
 //
 // The first answer brings the beginning, which for a small database is everything. Then pages are
 // read ahead of the reader: ranges of ids that follow each other without a gap, each from the first
-// id of one page to that of the next, wherever documents come and go meanwhile. Where a page ends
-// the server says, asked to skip so many rows. Backwards, or without bodies, it is one request.
+// id of one page to that of the next, wherever documents come and go meanwhile. Backwards, or
+// without bodies, it is one request.
 //
 // Not thread-safe. Errors as those of AllDocsFeed.
 class DocumentPages {
@@ -23,30 +24,25 @@ class DocumentPages {
     Result<const Row*> next();
 
   private:
-    // The page after the last one that is known, and the request for its end.
-    struct Search {
-        std::string begin;
-        std::unique_ptr<Exchange> exchange;
-    };
-
     Result<> look_ahead();
-    void search(std::string begin, std::uint64_t rows);
-    Result<> end_search();
-    Result<std::optional<std::string>> take_end();
+    void look(std::string begin, std::uint64_t rows);
+    Result<> take_end();
+    void begin_page(const std::string& begin, const std::optional<std::string>& end);
     std::uint64_t rows_of_page() const;
 
     const Place place_;
     const AllDocsOptions options_;
+    PageEnds ends_;
     std::unique_ptr<AllDocsFeed> current_;
     std::deque<std::unique_ptr<AllDocsFeed>> ahead_;  // begun, in order
-    std::optional<Search> search_;
-    bool first_page_ = true;  // the search is for the end of the page that is being read
-    bool last_known_;         // there is no page to search for any more
+    bool first_page_ = true;                          // it is its end that is looked for
+    bool last_known_;                                 // there is no page to look for any more
     std::string last_id_;
-    std::uint64_t rows_ = 0;            // read so far
-    std::uint64_t rows_at_search_ = 0;  // `rows_` when the search began
-    std::uint64_t page_rows_ = 0;       // of the current page
-    std::uint64_t bytes_a_row_ = 0;     // of the page before
+    std::uint64_t pages_ = 0;        // begun, after the first
+    std::uint64_t rows_ = 0;         // read so far
+    std::uint64_t rows_then_ = 0;    // when the answer about a page's end was asked for
+    std::uint64_t page_rows_ = 0;    // of the current page
+    std::uint64_t bytes_a_row_ = 0;  // of the page before
     Patience patience_;
 };
 
