@@ -25,7 +25,7 @@ DocumentPages::DocumentPages(Place place, const AllDocsOptions& options)
     : place_(std::move(place)),
       options_(options),
       ends_(place_, options_),
-      last_known_(options.descending || !options.bodies) {
+      last_known_(options.descending || !options.bodies || options.limit > 0) {
     current_ = std::make_unique<AllDocsFeed>(place_, options_, answers(!last_known_));
 }
 

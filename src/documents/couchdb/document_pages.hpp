@@ -12,8 +12,8 @@ namespace davenport::documents::couchdb {
 //
 // The first answer brings the beginning, which for a small database is everything. Then pages are
 // read ahead of the reader: ranges of ids that follow each other without a gap, each from the first
-// id of one page to that of the next, wherever documents come and go meanwhile. Backwards, or
-// without bodies, it is one request.
+// id of one page to that of the next, wherever documents come and go meanwhile. Backwards,
+// without bodies, or with a limit, it is one request.
 //
 // Not thread-safe. Errors as those of AllDocsFeed.
 class DocumentPages {

@@ -53,7 +53,10 @@ std::unique_ptr<Exchange> AllDocsFeed::ask() {
         path.add_json("endkey", *end);
         path.add("inclusive_end", flag(!stop_ && options_.inclusive_end));
     }
-    if (answers_.max_rows > 0) path.add("limit", std::to_string(answers_.max_rows));
+    asked_ = answers_.max_rows;
+    // Asked again, the last row comes once more.
+    if (options_.limit > 0) asked_ = options_.limit - shown_ + (last_id_ ? 1 : 0);
+    if (asked_ > 0) path.add("limit", std::to_string(asked_));
     Request request = get_request(path.take());
     request.hold_bytes = answers_.hold_bytes;
     return place_.client().begin(std::move(request));
@@ -112,7 +115,8 @@ Result<bool> AllDocsFeed::read_row() {
 
 // After an answer's proper end: whether it ended only because it may hold no more.
 bool AllDocsFeed::more_to_ask() const {
-    return answers_.max_rows > 0 && rows_in_answer_ >= answers_.max_rows;
+    const bool wanted = options_.limit == 0 || shown_ < options_.limit;
+    return wanted && asked_ > 0 && rows_in_answer_ >= asked_;
 }
 
 Result<const Row*> AllDocsFeed::next() {
@@ -120,6 +124,7 @@ Result<const Row*> AllDocsFeed::next() {
         auto read = read_row();
         if (!read) {
             rows_.reset();
+            if (options_.limit > 0 && shown_ == options_.limit) break;
             const bool resumable =
                 worth_resuming(read.error()) && read.error().detail != misplaced_row;
             if (!resumable || !patience_.wait()) return fail(read.error());
@@ -137,6 +142,7 @@ Result<const Row*> AllDocsFeed::next() {
         patience_.progress();
         last_id_ = row_.id;
         if (row_.deleted) continue;
+        ++shown_;
         return &row_;
     }
     return nullptr;

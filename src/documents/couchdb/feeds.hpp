@@ -46,7 +46,9 @@ class AllDocsFeed {
     const Answers answers_;
     std::unique_ptr<Exchange> begun_;
     std::optional<JsonRows> rows_;
+    std::uint64_t asked_ = 0;  // rows of the answer; 0 = all
     std::uint64_t rows_in_answer_ = 0;
+    std::uint64_t shown_ = 0;
     DocumentReader reader_;
     Row row_;
     std::optional<std::string> last_id_;
