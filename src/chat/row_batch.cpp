@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <thread>
@@ -102,12 +103,14 @@ Result<bool> RowBatch::attempt(const Items& open) {
     }
     if (ready.empty()) return again;
     DAVENPORT_TRY(give_numbers(ready));
-    auto written = write_at_once(ready);
-    if (!written && written.error().code == ErrorCode::unsupported) {
+    if (ledger_.in_steps()) {
         DAVENPORT_TRY(write_claims(ready));
         DAVENPORT_TRY(write_rows(ready));
-    } else if (!written && written.error().code != ErrorCode::conflict) {
-        return fail(std::move(written).error());
+    } else {
+        const auto written = write_at_once(ready);
+        // That there are no transactions is news: claims without rows are to be looked at again.
+        if (!written && written.error().code == ErrorCode::unsupported) return true;
+        if (!written && written.error().code != ErrorCode::conflict) return fail(written.error());
     }
     return again ||
            std::any_of(ready.begin(), ready.end(), [](Item* item) { return !item->outcome; });
@@ -115,16 +118,23 @@ Result<bool> RowBatch::attempt(const Items& open) {
 
 Result<RowBatch::Claims> RowBatch::look_at_claims(Item& item) {
     item.revisions.assign(item.row->claims.size(), {});
+    item.own.resize(item.row->claims.size());
     for (std::size_t i = 0; i < item.row->claims.size(); ++i) {
         const std::string& claim = item.row->claims[i];
         DAVENPORT_ASSIGN(ClaimState state, read_claim(ledger_.database(), item.row->kind, claim));
+        const bool ours = !state.revision.empty() && state.revision == item.own[i];
+        if (state.holder != 0 && ours) {
+            // It was written, and the answer that said so was lost.
+            item.outcome = CreatedRow{item.number, item.before};
+            return Claims::held;
+        }
         if (state.holder != 0) {
             item.outcome = taken(claim);
             return Claims::held;
         }
-        const bool ours = item.claimed && state.intended == item.number;
+        // One from the future was taken before a clock was set back.
         if (!state.revision.empty() && !ours && ledger_.in_steps() &&
-            now() - state.taken < unfinished_secs)
+            std::abs(now() - state.taken) < unfinished_secs)
             return Claims::awaited;
         item.revisions[i] = std::move(state.revision);
     }
@@ -151,7 +161,6 @@ Result<> RowBatch::give_numbers(const Items& items) {
 }
 
 Result<> RowBatch::write_at_once(const Items& items) {
-    if (ledger_.in_steps()) return fail(ErrorCode::unsupported, "no transactions");
     Texts texts;
     for (const Item* item : items) {
         add_claims(texts, *item, now());
@@ -168,7 +177,10 @@ Result<> RowBatch::write_at_once(const Items& items) {
 
 Result<> RowBatch::write_claims(const Items& items) {
     Texts texts;
-    for (const Item* item : items) add_claims(texts, *item, now());
+    for (Item* item : items) {
+        item->claimed_at = now();
+        add_claims(texts, *item, item->claimed_at);
+    }
     DAVENPORT_ASSIGN(
         const auto outcomes,
         ledger_.database().write(texts.writes(), WriteMode::interactive, Atomicity::each));
@@ -177,6 +189,7 @@ Result<> RowBatch::write_claims(const Items& items) {
         item->claimed = true;
         for (std::size_t i = 0; i < item->row->claims.size(); ++i) {
             const WriteOutcome& outcome = outcomes[next++];
+            item->own[i] = outcome.error ? std::string() : outcome.revision;
             if (!outcome.error) continue;
             item->claimed = false;
             if (outcome.error->code != ErrorCode::conflict) item->outcome = fail(*outcome.error);
@@ -188,7 +201,6 @@ Result<> RowBatch::write_claims(const Items& items) {
 // The row after its claims. Whoever was so slow that its claims may have been taken over looks
 // again, and gives way.
 Result<> RowBatch::write_rows(const Items& items) {
-    const auto began = std::chrono::steady_clock::now();
     Items claimed;
     std::copy_if(items.begin(), items.end(), std::back_inserter(claimed),
                  [](const Item* item) { return item->claimed; });
@@ -197,26 +209,42 @@ Result<> RowBatch::write_rows(const Items& items) {
     DAVENPORT_ASSIGN(
         const auto outcomes,
         ledger_.database().write(texts.writes(), WriteMode::interactive, Atomicity::each));
-    const bool slow =
-        std::chrono::steady_clock::now() - began > std::chrono::seconds(unfinished_secs / 2);
+    bool as_planned = claimed.size() == items.size();
     for (std::size_t i = 0; i < claimed.size(); ++i) {
         Item& item = *claimed[i];
         const auto& error = outcomes[i].error;
+        bool kept = !error;
         if (error && error->code != ErrorCode::conflict) item.outcome = fail(*error);
-        if (error) continue;
-        bool kept = true;
-        for (const std::string& claim : item.row->claims) {
-            if (!slow) break;
-            DAVENPORT_ASSIGN(const ClaimState state,
-                             read_claim(ledger_.database(), item.row->kind, claim));
-            if (state.intended == item.number) continue;
-            kept = false;
-            DAVENPORT_TRY(ledger_.remove_row(item.row->kind, item.number));
-            item.outcome = taken(claim);
-            break;
+        if (kept && now() - item.claimed_at >= unfinished_secs / 2) {
+            DAVENPORT_ASSIGN(kept, keeps_claims(item));
+            if (!kept) {
+                DAVENPORT_TRY(ledger_.remove_row(item.row->kind, item.number));
+                item.outcome = taken(item.row->claims.front());
+            }
         }
         if (kept) item.outcome = CreatedRow{item.number, item.before};
+        as_planned = as_planned && kept;
     }
+    for (Item* item : claimed) {
+        const bool created = item->outcome && *item->outcome && item->row->room != 0;
+        if (!created || (as_planned && item->before < item->number)) continue;
+        if (const auto looked = look_before(*item); !looked) item->outcome = fail(looked.error());
+    }
+    return {};
+}
+
+Result<bool> RowBatch::keeps_claims(const Item& item) {
+    for (std::size_t i = 0; i < item.row->claims.size(); ++i) {
+        DAVENPORT_ASSIGN(const ClaimState state,
+                         read_claim(ledger_.database(), item.row->kind, item.row->claims[i]));
+        if (state.revision != item.own[i]) return false;
+    }
+    return true;
+}
+
+Result<> RowBatch::look_before(Item& item) {
+    DAVENPORT_ASSIGN(const auto earlier, ledger_.newest_comments(item.row->room, item.number, 1));
+    item.outcome = CreatedRow{item.number, earlier.empty() ? 0 : earlier.front().id};
     return {};
 }
 
@@ -234,9 +262,14 @@ Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t fi
     }
     Items all;
     for (Item& item : items) all.push_back(&item);
-    auto at_once = write_at_once(all);
-    if (at_once) return written(rows.size());
-    if (at_once.error().code != ErrorCode::unsupported) return at_once;
+    if (!ledger_.in_steps()) {
+        const auto at_once = write_at_once(all);
+        if (at_once) return written(rows.size());
+        // As in `attempt`: look at the claims again.
+        if (at_once.error().code == ErrorCode::unsupported)
+            return fail(ErrorCode::conflict, "there are no transactions here");
+        return at_once;
+    }
     for (std::size_t begin = 0; begin < all.size(); begin += rows_a_step) {
         const Items step(
             all.begin() + static_cast<std::ptrdiff_t>(begin),
