@@ -168,8 +168,7 @@ Result<std::optional<PageEnds::Found>> PageEnds::take() {
                 ask_skip();
                 break;
             }
-            const bool behind = reply.id.empty() || *reply.offset > begin_rank_ + rows_ ||
-                                (options_.end_id && reply.id > *options_.end_id);
+            const bool behind = reply.id.empty() || *reply.offset > begin_rank_ + rows_;
             known_.push_back({behind ? middle_ : std::move(reply.id), *reply.offset});
             return try_on();
         }
