@@ -38,7 +38,7 @@ struct RestoreOptions {
     // such a type that the source does hold is restored like any other.
     std::vector<std::string> skipped_types;
     std::string deployer_url;  // of the configuration; goes into the whitelist
-    std::size_t batch_documents = 8'000;
+    std::size_t batch_documents = 2'000;
     std::size_t batch_bytes = 8u << 20;
 };
 
