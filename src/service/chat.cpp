@@ -41,6 +41,10 @@ Result<> Service::Impl::handle_chat() {
     DAVENPORT_ASSIGN(export_files, blobs::open_directory(settings.data.directory + "/exports"));
     auto zone = TimeZone::load(settings.chat.time_zone);
     if (!zone) return fail(ErrorCode::invalid_argument, "chat.time_zone: {}", zone.error().message);
+    DAVENPORT_ASSIGN(import_files, blobs::open_directory(settings.data.directory + "/imports"));
+    imports = std::make_unique<chat::Imports>(*import_files, *transfers, *runner, *applications,
+                                              *ledgers, clock, *zone);
+    runner->handle(std::string(chat::Imports::job_kind), imports->behaviour());
     chat::ExportOptions options{.zone = std::move(*zone)};
     options.max_days = settings.chat.max_export_days;
     options.max_comments = static_cast<std::uint64_t>(settings.chat.max_export_comments);
@@ -61,6 +65,7 @@ Result<chat::Applications::Created> Service::create_application(std::string_view
         chat::Application former;
         former.id = id;
         DAVENPORT_TRY(impl_->exports->remove_all(former));
+        DAVENPORT_TRY(impl_->imports->remove_all(former));
     }
     return impl_->applications->create(id, webhook_url);
 }
@@ -74,6 +79,7 @@ Result<> Service::remove_application(std::string_view id) {
     DAVENPORT_ASSIGN(const chat::Application application, impl_->applications->get(id));
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
+    DAVENPORT_TRY(impl_->imports->remove_all(application));
     return impl_->exports->remove_all(application);
 }
 
@@ -88,6 +94,10 @@ Result<chat::Chat> Service::chat(const chat::Application& application) {
 
 chat::Exports& Service::exports() {
     return *impl_->exports;
+}
+
+chat::Imports& Service::imports() {
+    return *impl_->imports;
 }
 
 Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {

@@ -5,6 +5,7 @@
 #include "davenport/chat/applications.hpp"
 #include "davenport/chat/chat.hpp"
 #include "davenport/chat/exports.hpp"
+#include "davenport/chat/imports.hpp"
 #include "davenport/config/settings.hpp"
 #include "davenport/documents/document_store.hpp"
 #include "davenport/jobs/runner.hpp"
@@ -89,6 +90,7 @@ class Service {
     Result<> remove_application(std::string_view id);  // with everything that is its own
     Result<chat::Chat> chat(const chat::Application& application);
     chat::Exports& exports();
+    chat::Imports& imports();
     // Queues the application's webhook for a comment that was posted; once, however often called.
     Result<> announce(chat::Chat& chat, const chat::Comment& comment);
     // After an error of a call on the application: opens its database anew when it went away.
