@@ -19,6 +19,12 @@ constexpr std::chrono::milliseconds pause{500};
 constexpr std::size_t hashing_threads = 2;
 constexpr std::size_t passwords_a_report = 8;
 
+std::vector<std::string> claims_of(const std::vector<NewRow>& rows) {
+    std::vector<std::string> claims;
+    for (const NewRow& row : rows) claims.insert(claims.end(), row.claims.begin(), row.claims.end());
+    return claims;
+}
+
 std::string password_of(const json::value& row) {
     const json::object* object = row.if_object();
     return object == nullptr ? std::string() : text_or(*object, "Password");
@@ -138,6 +144,10 @@ Result<std::uint64_t> ImportRun::run(const Report& report, const Note& note) {
         if (rows.empty()) return 0;
         if (resource_ == Resource::users && hashes_->empty()) DAVENPORT_TRY(hash_passwords(report));
 
+        if (former_) {
+            DAVENPORT_TRY(ledger_.undo(*former_, claims_of(rows)));
+            former_.reset();
+        }
         Ledger::Writing writing{kind_of(resource_), 0, rows.size(), random_token(20)};
         Ledger::Steps steps;
         steps.begin = [&](std::uint64_t first) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,9 @@ class ImportRun {
     ImportRun(Resource resource, const json::array& rows, Ledger& ledger, const Clock& clock)
         : resource_(resource), rows_(rows), ledger_(ledger), clock_(clock), faults_(rows) {}
 
+    // An attempt that was cut off, and whose rows are gone: its claims go too.
+    void set_former(Ledger::Writing former) { former_ = std::move(former); }
+
     // How many rows were written. invalid_argument when rows are faulty: `faults` knows them.
     Result<std::uint64_t> run(const Report& report, const Note& note);
     const ImportFaults& faults() const { return faults_; }
@@ -90,6 +94,7 @@ class ImportRun {
     Ledger& ledger_;
     const Clock& clock_;
     ImportFaults faults_;
+    std::optional<Ledger::Writing> former_;
     std::shared_ptr<PasswordHashes> hashes_ = std::make_shared<PasswordHashes>();
 };
 

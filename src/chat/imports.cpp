@@ -130,8 +130,8 @@ Result<Transfer> Imports::start(const Application& application, Resource resourc
         return fail(job.error());
     }
     // It is accepted now; if its record can't be made here, the job makes it.
-    const auto recorded = record_of(*job);
-    return recorded ? recorded : transfer;
+    static_cast<void>(record_of(*job));
+    return transfer;
 }
 
 Result<Transfer> Imports::get(const Application& application, std::string_view id) {
@@ -204,9 +204,10 @@ Result<json::object> Imports::run(jobs::Context& context) {
         DAVENPORT_TRY(transfers_.finish(transfer));
         return json::object{{"rows", rows}};
     };
-    if (const auto writing = writing_of(transfer)) {
-        DAVENPORT_ASSIGN(const bool whole, settle(*ledger, *writing));
-        if (whole) return finish(writing->count);
+    const auto former = writing_of(transfer);
+    if (former) {
+        DAVENPORT_ASSIGN(const bool whole, settle(*ledger, *former));
+        if (whole) return finish(former->count);
     }
 
     json::array rows;
@@ -220,6 +221,7 @@ Result<json::object> Imports::run(jobs::Context& context) {
         rows = std::move(parsed->get_array());
     }
     ImportRun import(transfer.resource, rows, *ledger, clock_);
+    if (former) import.set_former(*former);
     const auto report = [&](std::uint64_t done, std::uint64_t total) -> Result<> {
         jobs::Progress progress;
         progress.done = done;

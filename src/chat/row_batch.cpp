@@ -105,8 +105,11 @@ Result<bool> RowBatch::attempt(const Items& open) {
     }
     if (ready.empty()) return again;
     DAVENPORT_TRY(give_numbers(ready));
+    const bool knew = ledger_.in_steps();
     auto written = write_at_once(ready);
     if (!written && written.error().code == ErrorCode::unsupported) {
+        // Claims mean more where there are no transactions.
+        if (!knew) return true;
         DAVENPORT_TRY(write_claims(ready));
         DAVENPORT_TRY(write_rows(ready));
     } else if (!written && written.error().code != ErrorCode::conflict) {
@@ -244,6 +247,17 @@ Result<> RowBatch::write_rows(const Items& items) {
     return {};
 }
 
+Result<> RowBatch::look_at_free(const Items& items) {
+    DAVENPORT_ASSIGN(const std::vector<Claims> looked, look_at_claims(items));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i]->outcome) return fail(items[i]->outcome->error());
+        if (looked[i] == Claims::awaited)
+            return fail(ErrorCode::conflict, "another writer is about to take {}",
+                        items[i]->row->claims.front());
+    }
+    return {};
+}
+
 Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t first,
                                const std::function<Result<>(std::uint64_t)>& written) {
     std::vector<Item> items(rows.size());
@@ -253,16 +267,15 @@ Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t fi
         items[i].number = first + i;
         all.push_back(&items[i]);
     }
-    DAVENPORT_ASSIGN(const std::vector<Claims> claims, look_at_claims(all));
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (items[i].outcome) return fail(items[i].outcome->error());
-        if (claims[i] == Claims::awaited)
-            return fail(ErrorCode::conflict, "another writer is about to take {}",
-                        rows[i].claims.front());
+    while (true) {
+        const bool knew = ledger_.in_steps();
+        DAVENPORT_TRY(look_at_free(all));
+        auto at_once = write_at_once(all);
+        if (at_once) return written(rows.size());
+        if (at_once.error().code != ErrorCode::unsupported) return at_once;
+        // Claims mean more where there are no transactions.
+        if (knew) break;
     }
-    auto at_once = write_at_once(all);
-    if (at_once) return written(rows.size());
-    if (at_once.error().code != ErrorCode::unsupported) return at_once;
     // From the last to the first: who writes meanwhile numbers its rows after the last one, and
     // none of ours is in the way.
     for (std::size_t end = all.size(); end > 0;) {

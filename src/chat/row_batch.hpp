@@ -37,6 +37,7 @@ class RowBatch {
 
     Result<bool> attempt(const Items& open);  // true = something is left for another attempt
     Result<std::vector<Claims>> look_at_claims(const Items& items);
+    Result<> look_at_free(const Items& items);  // an error unless all are
     Claims look_at(Item& item, std::span<ClaimState> states);
     Result<> give_numbers(const Items& items);
     Result<> write_at_once(const Items& items);
