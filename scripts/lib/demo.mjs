@@ -6,6 +6,7 @@ import { stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sameContent } from './canonical_json.mjs';
 import { consoleDocuments, expectedWhitelist, settingsId } from './console_documents.mjs';
+import { showTheChat } from './demo_chat.mjs';
 import { createKey, must, removeDirectory, Service, temporaryDirectory } from './davenport.mjs';
 import { signatureFault, WebhookListener } from './webhook_listener.mjs';
 
@@ -18,6 +19,7 @@ const settings = {
   DAVENPORT_WEBHOOKS_ALLOW: '127.0.0.1',
   DAVENPORT_WEBHOOKS_SIGNING_SECRET: signingSecret,
   DAVENPORT_CONSOLE_DEPLOYER_URL: deployerUrl,
+  DAVENPORT_CHAT_MAX_EXPORT_DAYS: '0',
 };
 
 let step = 0;
@@ -179,6 +181,7 @@ async function showTheProduct(dataDir, listener) {
     const verification = JSON.parse(verified.stdout);
     expectThat(verification.sound, verified.stdout);
     tell(`verify re-read ${verification.backups} backups in ${verifyTime}: ${verification.sound ? 'sound' : 'NOT SOUND'}.`);
+    await showTheChat({ service, settings, listener, signingSecret, tell, expectThat, timed });
     api.close();
   } finally {
     const code = await service.stop();

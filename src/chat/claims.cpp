@@ -64,7 +64,10 @@ Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::str
     if (state.intended == 0) return state;
     auto row = documents::read_record(database, row_id(kind, state.intended));
     if (!row && row.error().code != ErrorCode::not_found) return fail(std::move(row).error());
-    if (row && has(kind, row->body, claim)) state.holder = state.intended;
+    if (row && has(kind, row->body, claim)) {
+        state.holder = state.intended;
+        state.row = std::move(row->body);
+    }
     return state;
 }
 

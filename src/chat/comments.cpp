@@ -94,10 +94,10 @@ Result<ShownComment> Chat::post(const Post& post) {
     if (created.error().code != ErrorCode::already_exists) return fail(created.error());
 
     // Posted before: the same answer again.
-    DAVENPORT_ASSIGN(const auto number, ledger_->holder(Kind::comment, created.error().detail));
-    if (!number) return fail(ErrorCode::unavailable, "the comment is being changed; post it again");
-    DAVENPORT_ASSIGN(const json::object body, ledger_->get(Kind::comment, *number));
-    DAVENPORT_ASSIGN(Comment first, comment_of(body));
+    DAVENPORT_ASSIGN(const auto body, ledger_->find(Kind::comment, created.error().detail));
+    if (!body)
+        return fail(ErrorCode::unavailable, "the comment is being changed; post it again");
+    DAVENPORT_ASSIGN(Comment first, comment_of(*body));
     if (first.room != room.id || first.email != post.sender_email)
         return fail(ErrorCode::invalid_argument,
                     "unique_temp_id: another comment has it, of somebody else or in another room");

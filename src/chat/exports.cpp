@@ -93,6 +93,11 @@ jobs::Kind Exports::behaviour() {
             [this](const jobs::Job& job) { return ended(job); }};
 }
 
+Result<> Exports::check(const ExportRequest& request) const {
+    DAVENPORT_TRY(period_of(request, options_, clock_.now_ms()));
+    return {};
+}
+
 Result<Transfer> Exports::start(const Application& application, const ExportRequest& request,
                                 const std::string& id) {
     const std::int64_t now_ms = clock_.now_ms();

@@ -67,10 +67,10 @@ Result<CreatedRow> Ledger::create(NewRow row) {
     }
 }
 
-Result<std::optional<std::uint64_t>> Ledger::holder(Kind kind, std::string_view claim) {
-    DAVENPORT_ASSIGN(const ClaimState state, read_claim(*database_, kind, claim));
-    if (state.holder == 0) return std::optional<std::uint64_t>();
-    return std::optional(state.holder);
+Result<std::optional<json::object>> Ledger::find(Kind kind, std::string_view claim) {
+    DAVENPORT_ASSIGN(ClaimState state, read_claim(*database_, kind, claim));
+    if (state.holder == 0) return std::optional<json::object>();
+    return std::optional(std::move(state.row));
 }
 
 Result<std::vector<std::uint64_t>> Ledger::holders(Kind kind,

@@ -72,9 +72,10 @@ class Ledger {
     // Takes those away, with their claims and with those of `claims` whose row never came.
     Result<> undo(const Writing& writing, const std::vector<std::string>& claims = {});
 
-    // The number of the row that holds a claim; nullopt = it is free.
-    Result<std::optional<std::uint64_t>> holder(Kind kind, std::string_view claim);
-    // Of many, in order, with few questions to the database; 0 = it is free.
+    // The row that holds a claim; nullopt = it is free.
+    Result<std::optional<json::object>> find(Kind kind, std::string_view claim);
+    // Of many claims, the numbers of the rows, in order, with few questions to the database; 0 = it
+    // is free.
     Result<std::vector<std::uint64_t>> holders(Kind kind, const std::vector<std::string>& claims);
     Result<json::object> get(Kind kind, std::uint64_t number);  // not_found
     // Many of them, in order; nullopt = it is not there.

@@ -101,9 +101,9 @@ Result<ShownRoom> Chat::get_or_create_room(const std::vector<std::string>& email
     const std::string claim = pair_claim(emails[0], emails[1]);
     ShownRoom shown_room;
     while (true) {
-        DAVENPORT_ASSIGN(const auto number, ledger_->holder(Kind::room, claim));
-        if (number) {
-            DAVENPORT_ASSIGN(shown_room.room, room(*number));
+        DAVENPORT_ASSIGN(const auto body, ledger_->find(Kind::room, claim));
+        if (body) {
+            DAVENPORT_ASSIGN(shown_room.room, room_of(*body));
             break;
         }
         Room& room = shown_room.room;

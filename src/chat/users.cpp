@@ -37,9 +37,9 @@ void apply(const Login& login, const std::string& password, User& user) {
 
 Result<std::optional<User>> Chat::find_user(std::string_view email) {
     if (!fault_of_email(email).empty()) return std::optional<User>();
-    DAVENPORT_ASSIGN(const auto number, ledger_->holder(Kind::user, email_claim(email)));
-    if (!number) return std::optional<User>();
-    DAVENPORT_ASSIGN(User found, user(*number));
+    DAVENPORT_ASSIGN(const auto body, ledger_->find(Kind::user, email_claim(email)));
+    if (!body) return std::optional<User>();
+    DAVENPORT_ASSIGN(User found, user_of(*body));
     return std::optional(std::move(found));
 }
 

@@ -45,7 +45,7 @@ Result<> Service::Impl::handle_chat() {
     imports = std::make_unique<chat::Imports>(*import_files, *transfers, *runner, *applications,
                                               *ledgers, clock, *zone);
     runner->handle(std::string(chat::Imports::job_kind), imports->behaviour());
-    chat::ExportOptions options{.zone = std::move(*zone)};
+    chat::ExportOptions options{.zone = *zone};
     options.max_days = settings.chat.max_export_days;
     options.max_comments = static_cast<std::uint64_t>(settings.chat.max_export_comments);
     options.max_users = static_cast<std::uint64_t>(settings.chat.max_export_users);
@@ -54,6 +54,9 @@ Result<> Service::Impl::handle_chat() {
     exports = std::make_unique<chat::Exports>(*export_files, *transfers, *runner, *applications,
                                               *ledgers, clock, std::move(options));
     runner->handle(std::string(chat::Exports::job_kind), exports->behaviour());
+    DAVENPORT_ASSIGN(scheduler, schedules::Scheduler::open(control, clock));
+    export_schedules = std::make_unique<chat::ExportSchedules>(*scheduler, *exports, *applications,
+                                                               std::move(*zone));
     return {};
 }
 
@@ -64,6 +67,7 @@ Result<chat::Applications::Created> Service::create_application(std::string_view
     if (!impl_->applications->get(id)) {
         chat::Application former;
         former.id = id;
+        DAVENPORT_TRY(impl_->export_schedules->remove_all(former));
         DAVENPORT_TRY(impl_->exports->remove_all(former));
         DAVENPORT_TRY(impl_->imports->remove_all(former));
     }
@@ -80,6 +84,7 @@ Result<> Service::remove_application(std::string_view id) {
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
     DAVENPORT_TRY(impl_->imports->remove_all(application));
+    DAVENPORT_TRY(impl_->export_schedules->remove_all(application));
     return impl_->exports->remove_all(application);
 }
 
@@ -90,6 +95,10 @@ chat::Applications& Service::applications() {
 Result<chat::Chat> Service::chat(const chat::Application& application) {
     DAVENPORT_ASSIGN(auto ledger, impl_->ledgers->of(application));
     return chat::Chat(application, std::move(ledger), impl_->clock);
+}
+
+chat::ExportSchedules& Service::export_schedules() {
+    return *impl_->export_schedules;
 }
 
 chat::Exports& Service::exports() {

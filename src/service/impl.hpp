@@ -5,7 +5,7 @@
 #include "davenport/base/held_directory.hpp"
 #include "davenport/base/json.hpp"
 #include "davenport/blobs/blob_store.hpp"
-#include "davenport/chat/exports.hpp"
+#include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
 
 #include <memory>
@@ -48,6 +48,8 @@ struct Service::Impl {
     std::unique_ptr<chat::Exports> exports;  // their jobs use them: the runner goes first
     std::unique_ptr<chat::Imports> imports;
     std::unique_ptr<jobs::Runner> runner;
+    std::unique_ptr<schedules::Scheduler> scheduler;
+    std::unique_ptr<chat::ExportSchedules> export_schedules;
 
     std::vector<std::string> protected_databases() const;
     restore::RestoreOptions restore_options(const RestoreRequest& request) const;

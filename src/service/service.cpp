@@ -212,11 +212,13 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
         DAVENPORT_TRY(impl->imports->sweep());
         DAVENPORT_TRY(impl->deliveries->start());
         DAVENPORT_TRY(impl->runner->start());
+        DAVENPORT_TRY(impl->scheduler->start());
     }
     return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
 
 void Service::stop(std::chrono::milliseconds deadline) {
+    if (impl_->scheduler) impl_->scheduler->stop(deadline);
     if (impl_->runner) impl_->runner->stop(deadline);
     if (impl_->deliveries) impl_->deliveries->stop();
 }

@@ -39,9 +39,9 @@ void check_whole(Process& process, const Transfer& transfer, std::uint64_t rows)
     CHECK(process.rows(Kind::comment) == rows);
     const std::uint64_t last = require(process.ledger().last_number(Kind::comment));
     const std::uint64_t first = last - rows + 1;
-    CHECK(require(process.ledger().holder(Kind::comment, comment_claim("m0"))) == first);
-    CHECK(require(process.ledger().holder(
-              Kind::comment, comment_claim(fmt::format("m{}", rows - 1)))) == last);
+    CHECK(process.holder(Kind::comment, comment_claim("m0")) == first);
+    CHECK(process.holder(
+              Kind::comment, comment_claim(fmt::format("m{}", rows - 1))) == last);
 }
 
 void check_none(Process& process, const Transfer& transfer, std::uint64_t documents) {
@@ -50,7 +50,7 @@ void check_none(Process& process, const Transfer& transfer, std::uint64_t docume
     CHECK(process.rows(Kind::comment) == 0);
     // Claims whose row never came may be left, and hold nobody up.
     CHECK(process.documents() <= documents + 500);
-    CHECK_FALSE(require(process.ledger().holder(Kind::comment, comment_claim("m0"))));
+    CHECK_FALSE(process.holder(Kind::comment, comment_claim("m0")));
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ TEST_CASE("who writes meanwhile, in another process, is not in the way") {
     Process process(disk), other(disk);
     prepare(process);
     std::atomic<int> seen{0};
-    const auto room = require(other.ledger().holder(Kind::room, room_claim("group")));
+    const auto room = other.holder(Kind::room, room_claim("group"));
     std::vector<std::uint64_t> posted;
     std::atomic<bool> posting{false};
     disk.disturb([&](const std::string& database,
@@ -163,7 +163,7 @@ TEST_CASE("who writes meanwhile, in another process, is not in the way") {
         posting = true;
         Post post;
         post.sender_email = "a@x.io";
-        post.room = *room;
+        post.room = room;
         post.message = "hello";
         Chat chat(other.application, require(other.ledgers->of(other.application)), other.clock);
         posted.push_back(require(chat.post(post)).comment.id);
@@ -174,7 +174,7 @@ TEST_CASE("who writes meanwhile, in another process, is not in the way") {
     INFO(ended.error);
     CHECK(ended.status == Transfer::Status::finished);
     CHECK(posted == std::vector<std::uint64_t>{1'201, 1'202});
-    CHECK(require(process.ledger().holder(Kind::comment, comment_claim("m1199"))) == 1'200);
+    CHECK(process.holder(Kind::comment, comment_claim("m1199")) == 1'200);
     CHECK(process.rows(Kind::comment) == 1'202);
 }
 
@@ -206,8 +206,8 @@ TEST_CASE("what the check saw changes before the rows are written") {
     INFO(rooms.error);
     CHECK(rooms.status == Transfer::Status::finished);
     CHECK(process.rows(Kind::room) == 4);
-    const auto first = require(process.ledger().holder(Kind::room, pair_claim("a@x.io", "c@x.io")));
-    CHECK(first != require(process.ledger().holder(Kind::room, room_claim("late"))));
+    const auto first = process.holder(Kind::room, pair_claim("a@x.io", "c@x.io"));
+    CHECK(first != process.holder(Kind::room, room_claim("late")));
 
     // Somebody registers with an address of the file.
     when_noted([&] {
@@ -220,7 +220,7 @@ TEST_CASE("what the check saw changes before the rows are written") {
         Resource::users,
         R"([{"Email":"other@x.io","Name":"O"},{"Email":"new@x.io","Name":"N","Password":"p"}])");
     CHECK(users.error == "row 2, Email: a user \"new@x.io\" exists already (1 row is faulty)");
-    CHECK_FALSE(require(process.ledger().holder(Kind::user, email_claim("other@x.io"))));
+    CHECK_FALSE(process.holder(Kind::user, email_claim("other@x.io")));
     disk.disturb({});
 }
 

@@ -177,6 +177,10 @@ struct Process {
     }
 
     Ledger& ledger() { return *require(ledgers->of(application)); }
+    // The number of the row that holds a claim; 0 = none does.
+    std::uint64_t holder(Kind kind, const std::string& claim) {
+        return require(ledger().holders(kind, {claim})).front();
+    }
     std::uint64_t rows(Kind kind) {
         std::uint64_t count = 0;
         documents::AllDocsOptions range;

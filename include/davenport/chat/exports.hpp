@@ -52,7 +52,9 @@ class Exports {
     // To be registered with the runner under that name.
     jobs::Kind behaviour();
 
-    // invalid_argument for dates that do not exist, end before they start, or cover too much. `id`
+    // invalid_argument for dates that do not exist, end before they start, or cover too much.
+    Result<> check(const ExportRequest& request) const;
+    // The same errors. `id`
     // is a UUID that no other export has; one that is known already is given back.
     Result<Transfer> start(const Application& application, const ExportRequest& request,
                            const std::string& id);

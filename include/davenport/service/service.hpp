@@ -4,7 +4,7 @@
 #include "davenport/base/clock.hpp"
 #include "davenport/chat/applications.hpp"
 #include "davenport/chat/chat.hpp"
-#include "davenport/chat/exports.hpp"
+#include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
 #include "davenport/config/settings.hpp"
 #include "davenport/documents/document_store.hpp"
@@ -90,6 +90,7 @@ class Service {
     Result<> remove_application(std::string_view id);  // with everything that is its own
     Result<chat::Chat> chat(const chat::Application& application);
     chat::Exports& exports();
+    chat::ExportSchedules& export_schedules();
     chat::Imports& imports();
     // Queues the application's webhook for a comment that was posted; once, however often called.
     Result<> announce(chat::Chat& chat, const chat::Comment& comment);

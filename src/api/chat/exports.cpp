@@ -1,5 +1,5 @@
-#include "davenport/chat/exports.hpp"
 #include "davenport/base/random.hpp"
+#include "davenport/chat/export_schedules.hpp"
 #include "davenport/http/range.hpp"
 #include "family.hpp"
 
@@ -9,13 +9,16 @@ namespace {
 using davenport::chat::Chat;
 using davenport::chat::Exports;
 using davenport::chat::Transfer;
+using schedules::Schedule;
 
 constexpr std::string_view download_prefix = "/api/v2.1/rest/exports/";
 
 class ExportCalls {
   public:
     explicit ExportCalls(const Surroundings& surroundings)
-        : exports_(surroundings.service.exports()), public_url_(surroundings.public_url) {}
+        : exports_(surroundings.service.exports()),
+          schedules_(surroundings.service.export_schedules()),
+          public_url_(surroundings.public_url) {}
 
     Result<http::Response> start(const http::Request& request, const Chat& chat) const {
         DAVENPORT_ASSIGN(Parameters parameters, Parameters::read(request));
@@ -23,8 +26,14 @@ class ExportCalls {
         const std::string type = parameters.needed_text("type");
         wanted.start_date = parameters.text("start_date");
         wanted.end_date = parameters.text("end_date");
+        const auto when = parameters.text("schedule");
         DAVENPORT_TRY(parameters.check());
         DAVENPORT_ASSIGN(wanted.resource, davenport::chat::parse_resource(type));
+        if (when) {
+            DAVENPORT_ASSIGN(const Schedule schedule,
+                             schedules_.create(chat.application(), wanted, *when));
+            return results_answer({{"schedule", to_json(schedule)}});
+        }
         DAVENPORT_ASSIGN(const Transfer transfer,
                          exports_.start(chat.application(), wanted, random_uuid()));
         return results_answer(to_json(chat, transfer));
@@ -54,7 +63,46 @@ class ExportCalls {
 
     http::Response download(const http::Request& request) const;
 
+    Result<http::Response> list_schedules(const Chat& chat) const {
+        DAVENPORT_ASSIGN(const auto schedules, schedules_.list(chat.application()));
+        json::array array;
+        for (const Schedule& schedule : schedules) array.push_back(to_json(schedule));
+        return results_answer({{"schedules", std::move(array)}});
+    }
+
+    Result<http::Response> get_schedule(const http::Request& request, const Chat& chat) const {
+        DAVENPORT_ASSIGN(const Schedule schedule,
+                         schedules_.get(chat.application(), request.capture("id")));
+        return results_answer({{"schedule", to_json(schedule)}});
+    }
+
+    Result<http::Response> remove_schedule(const http::Request& request, const Chat& chat) const {
+        DAVENPORT_ASSIGN(const Schedule schedule,
+                         schedules_.remove(chat.application(), request.capture("id")));
+        return results_answer({{"schedule", to_json(schedule)}});
+    }
+
   private:
+    json::object to_json(const Schedule& schedule) const {
+        const auto time = [&](std::int64_t unix_ms) {
+            return unix_ms == 0 ? std::string() : schedules_.zone().to_rfc3339(unix_ms);
+        };
+        const schedules::Run run = schedule.last_run.value_or(schedules::Run{});
+        const std::string_view status = schedules::to_text(schedule.state);
+        return {{"created_at", time(schedule.created_ms)},
+                {"end_date", text_or(schedule.parameters, "end_date")},
+                {"error_message", run.error ? run.error->message : std::string()},
+                {"last_export_id", run.job},
+                {"last_run_at", time(run.started_ms)},
+                {"next_run_at", time(schedule.next_run_ms)},
+                {"resource_name", text_or(schedule.parameters, "resource")},
+                {"schedule", schedule.cron.empty() ? schedule.at : schedule.cron},
+                {"start_date", text_or(schedule.parameters, "start_date")},
+                {"status", json::string_view(status.data(), status.size())},
+                {"time_zone", schedule.zone},
+                {"unique_id", schedule.id}};
+    }
+
     json::object to_json(const Chat& chat, const Transfer& transfer) const {
         std::string url;
         if (transfer.status == Transfer::Status::finished)
@@ -75,6 +123,7 @@ class ExportCalls {
     }
 
     Exports& exports_;
+    davenport::chat::ExportSchedules& schedules_;
     const std::function<std::string()> public_url_;
 };
 
@@ -148,6 +197,15 @@ void add_export_routes(http::Router& router, const Surroundings& surroundings) {
     // Clients send a body with it; it says nothing that the path does not.
     add_call(router, surroundings, "DELETE", "/exports/:id", body,
              [calls](http::Request& request, Chat& chat) { return calls->remove(request, chat); });
+    add_call(router, surroundings, "GET", "/exports/schedules", body,
+             [calls](http::Request&, Chat& chat) { return calls->list_schedules(chat); });
+    add_call(
+        router, surroundings, "GET", "/exports/schedules/:id", body,
+        [calls](http::Request& request, Chat& chat) { return calls->get_schedule(request, chat); });
+    add_call(router, surroundings, "DELETE", "/exports/schedules/:id", body,
+             [calls](http::Request& request, Chat& chat) {
+                 return calls->remove_schedule(request, chat);
+             });
     // The link is its own credential.
     router.add({"GET",
                 fmt::format("{}:id/download", download_prefix),

@@ -297,12 +297,12 @@ Result<> EmbeddedDatabase::ensure_index(std::string_view index,
 
 Result<std::vector<Document>> EmbeddedDatabase::find(const Query& query) {
     DAVENPORT_ASSIGN(const View view, readers_->acquire());
-    return find_by_index(view->connection(), query);
+    return view->fields().find(query);
 }
 
 Result<std::uint64_t> EmbeddedDatabase::count(const Query& query) {
     DAVENPORT_ASSIGN(const View view, readers_->acquire());
-    return count_by_index(view->connection(), query);
+    return view->fields().count(query);
 }
 
 Result<bool> EmbeddedDatabase::wait_for_change(std::string_view since, std::uint64_t timeout_ms) {

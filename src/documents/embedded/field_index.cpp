@@ -66,8 +66,8 @@ void bind_value(Rows& rows, int index, const FieldValue& value) {
     }
 }
 
-Result<std::vector<std::string>> fields_of(Connection& connection, std::string_view index) {
-    Statement statement(connection, "SELECT fields FROM indexes WHERE name = ?");
+Result<std::vector<std::string>> fields_of(Connection& connection, Statement& statement,
+                                           std::string_view index) {
     Rows rows = statement.run(index);
     DAVENPORT_ASSIGN(const bool found, rows.next());
     std::vector<std::string> fields;
@@ -106,9 +106,9 @@ struct Search {
     }
 };
 
-Result<Search> search(Connection& connection, const Query& query) {
+Result<Search> search(Connection& connection, Statement& fields, const Query& query) {
     Search search;
-    DAVENPORT_ASSIGN(search.fields, fields_of(connection, query.index));
+    DAVENPORT_ASSIGN(search.fields, fields_of(connection, fields, query.index));
     if (search.fields.empty())
         return fail(Error{ErrorCode::not_found,
                           fmt::format("database \"{}\" has no such index", connection.label()),
@@ -147,7 +147,8 @@ std::int64_t as_limit(std::uint64_t count) {
 Result<> create_field_index(Connection& connection, std::string_view index,
                             std::span<const std::string> fields) {
     DAVENPORT_TRY(check_index(index, fields));
-    DAVENPORT_ASSIGN(const auto known, fields_of(connection, index));
+    Statement fields_statement(connection, fields_sql);
+    DAVENPORT_ASSIGN(const auto known, fields_of(connection, fields_statement, index));
     if (!known.empty()) {
         if (std::equal(known.begin(), known.end(), fields.begin(), fields.end())) return {};
         return fail(ErrorCode::conflict, "index \"{}\" exists with other fields", index);
@@ -166,11 +167,18 @@ Result<> create_field_index(Connection& connection, std::string_view index,
     return insert.execute(index, text);
 }
 
-Result<std::vector<Document>> find_by_index(Connection& connection, const Query& query) {
-    DAVENPORT_ASSIGN(const Search search, embedded::search(connection, query));
-    const std::string sql = find_sql(search, query);
-    Statement statement(connection, sql.c_str());
-    Rows rows = statement.run();
+Statement& FieldSearch::statement(std::string sql) {
+    constexpr std::size_t most = 64;
+    const auto known = kept_.find(sql);
+    if (known != kept_.end()) return known->second->statement;
+    if (kept_.size() == most) kept_.clear();
+    auto kept = std::make_unique<Kept>(connection_, sql);
+    return kept_.emplace(std::move(sql), std::move(kept)).first->second->statement;
+}
+
+Result<std::vector<Document>> FieldSearch::find(const Query& query) {
+    DAVENPORT_ASSIGN(const Search search, embedded::search(connection_, fields_, query));
+    Rows rows = statement(find_sql(search, query)).run();
     search.bind(rows);
     rows.bind(search.parameters() + 1, as_limit(query.limit));
     rows.bind(search.parameters() + 2, as_limit(query.skip));
@@ -188,18 +196,17 @@ Result<std::vector<Document>> find_by_index(Connection& connection, const Query&
     }
 }
 
-Result<std::uint64_t> count_by_index(Connection& connection, const Query& query) {
-    DAVENPORT_ASSIGN(const Search search, embedded::search(connection, query));
-    const std::string sql = "SELECT count(*)" + search.where;
-    Statement statement(connection, sql.c_str());
-    Rows rows = statement.run();
+Result<std::uint64_t> FieldSearch::count(const Query& query) {
+    DAVENPORT_ASSIGN(const Search search, embedded::search(connection_, fields_, query));
+    Rows rows = statement("SELECT count(*)" + search.where).run();
     search.bind(rows);
     DAVENPORT_TRY(rows.next());
     return static_cast<std::uint64_t>(rows.integer(0));
 }
 
 Result<std::string> explain_find(Connection& connection, const Query& query) {
-    DAVENPORT_ASSIGN(const Search search, embedded::search(connection, query));
+    Statement fields(connection, fields_sql);
+    DAVENPORT_ASSIGN(const Search search, embedded::search(connection, fields, query));
     const std::string sql = "EXPLAIN QUERY PLAN " + find_sql(search, query);
     Statement statement(connection, sql.c_str());
     Rows rows = statement.run();

@@ -7,7 +7,8 @@
 namespace davenport::documents::embedded {
 namespace {
 
-constexpr std::size_t max_idle = 4;
+// About as many as threads ask at a time: opening one costs many look-ups.
+constexpr std::size_t max_idle = 12;
 
 }  // namespace
 
@@ -45,7 +46,7 @@ Result<std::shared_ptr<ReadConnection>> ReadPool::acquire() {
 
 Result<std::shared_ptr<ReadConnection>> ReadPool::open_view() {
     DAVENPORT_ASSIGN(std::unique_ptr<ReadConnection> connection, take());
-    DAVENPORT_TRY(connection->connection().execute("BEGIN"));
+    DAVENPORT_TRY(connection->begin());
     std::shared_ptr<ReadConnection> shared(
         connection.release(), [pool = shared_from_this()](ReadConnection* returned) {
             pool->give_back(std::unique_ptr<ReadConnection>(returned));
@@ -56,8 +57,7 @@ Result<std::shared_ptr<ReadConnection>> ReadPool::open_view() {
 }
 
 void ReadPool::give_back(std::unique_ptr<ReadConnection> connection) {
-    if (connection->connection().in_transaction() && !connection->connection().execute("ROLLBACK"))
-        return;
+    if (!connection->end()) return;
     const std::lock_guard lock(mutex_);
     if (!closed_ && idle_.size() < max_idle) idle_.push_back(std::move(connection));
 }

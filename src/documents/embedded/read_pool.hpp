@@ -1,6 +1,7 @@
 #pragma once
 
 #include "davenport/documents/document_store.hpp"
+#include "field_index.hpp"
 #include "reader.hpp"
 
 #include <memory>
@@ -14,13 +15,19 @@ namespace davenport::documents::embedded {
 class ReadConnection {
   public:
     explicit ReadConnection(std::unique_ptr<Connection> connection)
-        : connection_(std::move(connection)), reader_(*connection_) {}
+        : connection_(std::move(connection)), reader_(*connection_), fields_(*connection_) {}
+    Result<> begin() { return begin_.execute(); }
+    // Whether it can be used again.
+    bool end() { return !connection_->in_transaction() || rollback_.execute().has_value(); }
     DocumentReader& reader() { return reader_; }
+    FieldSearch& fields() { return fields_; }
     Connection& connection() { return *connection_; }
 
   private:
     std::unique_ptr<Connection> connection_;
     DocumentReader reader_;
+    FieldSearch fields_;
+    Statement begin_{*connection_, "BEGIN"}, rollback_{*connection_, "ROLLBACK"};
 };
 
 // Read connections of one database, opened as needed; a few idle ones are kept. Thread-safe.

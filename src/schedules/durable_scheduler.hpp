@@ -1,0 +1,68 @@
+#pragma once
+
+#include "schedule_store.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace davenport::schedules {
+
+// The Scheduler: one thread that looks at what is due (runs.cpp), and the calls (scheduler.cpp).
+class DurableScheduler final : public Scheduler {
+  public:
+    DurableScheduler(std::shared_ptr<documents::Database> control, const Clock& clock,
+                     Options options);
+    ~DurableScheduler() override;
+
+    Result<> prepare() { return store_.prepare(); }
+
+    void handle(std::string kind, Handler handler) override;
+    Result<> start() override;
+    void stop(std::chrono::milliseconds deadline) override;
+    Result<Schedule> create(NewSchedule schedule) override;
+    Result<Schedule> get(std::string_view id) override;
+    Result<std::vector<Schedule>> list(const Filter& filter) override;
+    Result<> remove(std::string_view id) override;
+    Result<std::uint64_t> remove_all_of(std::string_view owner) override;
+    Result<Schedule> pause(std::string_view id) override;
+    Result<Schedule> resume(std::string_view id) override;
+    Result<std::string> run_now(std::string_view id) override;
+
+    // One look at everything that is due, as the thread takes it again and again.
+    struct Pass {
+        bool acted = false;                        // then there may be more
+        std::optional<std::int64_t> next_wake_ms;  // nullopt = nothing is planned
+    };
+    Result<Pass> pass();
+
+  private:
+    void run();
+    void changed();
+    bool stopping();
+
+    bool attend(ScheduleDocument document);
+    bool postpone(ScheduleDocument document, Error error);
+    Result<> take(ScheduleDocument& document);
+    Result<std::string> start_work(const ScheduleDocument& document);
+    void record(const ScheduleDocument& document, Run run);
+    const Handler* handler_of(std::string_view kind) const;
+
+    ScheduleStore store_;
+    const Clock& clock_;
+    const Options options_;
+    std::map<std::string, Handler, std::less<>> handlers_;  // unchanged after start
+
+    std::mutex mutex_;  // guards what follows, never held during a call of the store or a handler
+    std::condition_variable wake_cv_, ended_cv_;
+    bool started_ = false, stopping_ = false, changed_ = false, running_ = false;
+    std::thread thread_;
+};
+
+// Sets the next time after `after_ms` of a schedule with a cron expression; one with one time has
+// no other.
+Result<> plan_next(Schedule& schedule, std::int64_t after_ms);
+std::int64_t random_delay(const Schedule& schedule);
+
+}  // namespace davenport::schedules

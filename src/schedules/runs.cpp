@@ -1,0 +1,181 @@
+#include "davenport/base/random.hpp"
+#include "durable_scheduler.hpp"
+
+#include <algorithm>
+
+// How work is started. Each step is one write by revision:
+//
+//   claim    run id, next time        then a crash: whoever sees the claim stand for too long
+//                                     claims it anew, and calls the handler with the same run id
+//   (call the handler)                then a crash: the same; the handler finds its work begun
+//   record   outcome, claim removed   a one-time schedule is done with this
+namespace davenport::schedules {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::uint64_t page = 100;
+constexpr std::int64_t retry_after_ms = 3'600'000;
+
+// A handler's exception ends its run, not the service.
+Result<std::string> call(const Scheduler::Handler& handler, const Schedule& schedule,
+                         std::string_view run_id) {
+    try {
+        return handler(schedule, run_id);
+    } catch (const std::exception& e) {
+        return fail(ErrorCode::internal, "the schedule's handler threw: {}", e.what());
+    } catch (...) {
+        return fail(ErrorCode::internal, "the schedule's handler threw something");
+    }
+}
+
+}  // namespace
+
+void DurableScheduler::run() {
+    while (true) {
+        {
+            const std::lock_guard lock(mutex_);
+            changed_ = false;
+        }
+        const auto pass = this->pass();
+        milliseconds pause = options_.poll;
+        if (pass && pass->acted) {
+            pause = milliseconds(0);
+        } else if (pass && pass->next_wake_ms) {
+            const milliseconds until(*pass->next_wake_ms - clock_.now_ms());
+            pause = std::clamp(until, milliseconds(1), options_.poll);
+        }
+        std::unique_lock lock(mutex_);
+        wake_cv_.wait_for(lock, pause, [this] { return stopping_ || changed_; });
+        if (!stopping_) continue;
+        running_ = false;
+        ended_cv_.notify_all();
+        return;
+    }
+}
+
+Result<DurableScheduler::Pass> DurableScheduler::pass() {
+    Pass pass;
+    for (std::uint64_t skip = 0;; skip += page) {
+        const std::int64_t now = clock_.now_ms();
+        DAVENPORT_ASSIGN(auto awaited, store_.awaited(skip, page));
+        for (auto& [wake_ms, document] : awaited) {
+            if (stopping()) return pass;
+            if (wake_ms > now) {
+                pass.next_wake_ms = wake_ms;
+                return pass;
+            }
+            if (document && attend(std::move(*document))) pass.acted = true;
+        }
+        if (awaited.size() < page) return pass;
+    }
+}
+
+// False when nothing came of it: somebody else was faster, or has to do it, or the store failed.
+bool DurableScheduler::attend(ScheduleDocument document) {
+    Schedule& schedule = document.schedule;
+    const std::int64_t now = clock_.now_ms();
+    if (!document.claim && schedule.state == State::done)
+        return store_.remove(document).has_value();
+    if (handler_of(schedule.kind) == nullptr) return false;
+    if (document.claim) {
+        document.claim->since_ms = now;
+    } else {
+        Claim claim;
+        claim.run_id = fmt::format("{}-{}", schedule.id, schedule.due_ms);
+        claim.due_ms = schedule.due_ms;
+        claim.since_ms = now;
+        claim.planned = true;
+        // All times up to now are made up for by this one run.
+        auto planned = plan_next(schedule, std::max(now, schedule.due_ms));
+        if (!planned) return postpone(std::move(document), std::move(planned).error());
+        document.retry_ms = 0;
+        document.claim = std::move(claim);
+    }
+    if (!take(document)) return false;
+    static_cast<void>(start_work(document));  // its failure is on record
+    return true;
+}
+
+// The next time can't be known here and now, such as when this machine lacks the time zone.
+bool DurableScheduler::postpone(ScheduleDocument document, Error error) {
+    const std::int64_t now = clock_.now_ms();
+    document.retry_ms = now + retry_after_ms;
+    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, std::move(error)};
+    return store_.write(document).has_value();
+}
+
+// Writes a claim. When the answer was lost, the mark tells whether it is ours.
+Result<> DurableScheduler::take(ScheduleDocument& document) {
+    document.claim->mark = random_hex(16);
+    auto written = store_.write(document);
+    if (written) return {};
+    auto present = store_.read(document.schedule.id);
+    if (!present || !present->claim || present->claim->mark != document.claim->mark)
+        return fail(std::move(written).error());
+    document = std::move(*present);
+    return {};
+}
+
+Result<std::string> DurableScheduler::start_work(const ScheduleDocument& document) {
+    const Claim& claim = *document.claim;
+    Schedule view = document.schedule;
+    view.due_ms = claim.due_ms;
+    Run run{claim.run_id, claim.due_ms, clock_.now_ms(), {}, {}};
+    auto outcome = call(*handler_of(view.kind), view, claim.run_id);
+    if (!outcome && outcome.error().code == ErrorCode::already_exists) {
+        const std::string& job = outcome.error().detail;
+        outcome = job.empty() ? claim.run_id : std::string(job);
+    }
+    if (outcome) {
+        run.job = *outcome;
+    } else {
+        const bool later = claim.planned && outcome.error().code == ErrorCode::cancelled;
+        if (later) return outcome;
+        run.error = outcome.error();
+    }
+    record(document, std::move(run));
+    return outcome;
+}
+
+void DurableScheduler::record(const ScheduleDocument& document, Run run) {
+    // If it can't be written, the claim stands, and the start is repeated and finds its work begun.
+    // Where the schedule is gone, or its claim, somebody else has settled it.
+    static_cast<void>(store_.update(
+        document.schedule.id, [&](ScheduleDocument& present) -> Result<documents::Edit> {
+            if (!present.claim || present.claim->run_id != run.id ||
+                present.creation != document.creation)
+                return documents::Edit::keep;
+            if (present.claim->planned && present.schedule.cron.empty()) {
+                present.schedule.state = State::done;
+                present.done_ms = clock_.now_ms();
+            }
+            present.schedule.last_run = run;
+            present.claim.reset();
+            return documents::Edit::write;
+        }));
+}
+
+Result<std::string> DurableScheduler::run_now(std::string_view id) {
+    Error last;
+    for (int attempt = 0; attempt < 30; ++attempt) {
+        DAVENPORT_ASSIGN(ScheduleDocument document, store_.read(id));
+        if (handler_of(document.schedule.kind) == nullptr)
+            return fail(ErrorCode::unsupported, "nothing here starts work of the kind {}",
+                        document.schedule.kind);
+        if (document.claim)
+            return fail(Error{ErrorCode::in_progress,
+                              fmt::format("the schedule {} is being started", id),
+                              document.claim->run_id});
+        const std::int64_t now = clock_.now_ms();
+        document.claim = Claim{fmt::format("{}-now-{}", id, random_token(10)), now, now, {}, false};
+        auto taken = take(document);
+        if (taken) return start_work(document);
+        last = std::move(taken).error();
+        if (last.code != ErrorCode::conflict) break;
+    }
+    return fail(std::move(last));
+}
+
+}  // namespace davenport::schedules
