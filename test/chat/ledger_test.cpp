@@ -67,6 +67,26 @@ TEST_CASE("ledger: of many who take a claim at once one gets it") {
     CHECK(count_claims(*place.database) == 9);
 }
 
+TEST_CASE("ledger: a database that was dropped and made anew") {
+    const davenport::test::ManualClock clock;
+    const std::string engine = GENERATE("memory", "embedded", "couchdb");
+    Place place(engine);
+    const auto ledger = open(place.database, clock);
+    for (int i = 0; i < 3; ++i) must(ledger->create(comment("old-" + std::to_string(i))));
+    must(place.store->drop("chat_x"));
+    must(place.store->create("chat_x"));
+    const auto last = ledger->last_comment(1);
+    if (engine == "couchdb") {
+        // The name is all that counts there; the indexes are made again.
+        CHECK(must(last) == 0);
+        CHECK(must(ledger->create(comment("new"))).number == 1);
+    } else {
+        REQUIRE_FALSE(last);
+        CHECK(last.error().detail == "no_db_file");
+        CHECK_FALSE(ledger->create(comment("new")));
+    }
+}
+
 TEST_CASE("ledger: all rows or none") {
     const davenport::test::ManualClock clock;
     Place place(GENERATE("memory", "embedded", "couchdb"));
