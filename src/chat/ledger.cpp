@@ -161,10 +161,14 @@ Result<std::uint64_t> Ledger::last_number(Kind kind) {
     options.start_id = last_row_id(kind);
     options.end_id = first_row_id(kind);
     options.bodies = false;
+    options.limit = 1;
     DAVENPORT_ASSIGN(const auto snapshot, database_->snapshot());
     DAVENPORT_ASSIGN(const auto cursor, snapshot->all_docs(options));
     DAVENPORT_ASSIGN(const documents::DocumentView* view, cursor->next());
-    return view == nullptr ? 0 : number_of(view->id);
+    const std::uint64_t number = view == nullptr ? 0 : number_of(view->id);
+    // An answer that was read to its end leaves its connection for the next request.
+    DAVENPORT_TRY(cursor->next());
+    return number;
 }
 
 }  // namespace davenport::chat

@@ -112,10 +112,14 @@ Result<std::uint64_t> Ledger::create_all(const std::vector<NewRow>& rows, const 
     DAVENPORT_ASSIGN(writing.first, last_number(writing.kind));
     ++writing.first;
     DAVENPORT_TRY(steps.begin(writing.first));
+    bool some = false;
     const auto written =
-        RowBatch(*this, clock_, mark).write_under(rows, writing.first, steps.written);
+        RowBatch(*this, clock_, mark).write_under(rows, writing.first, [&](std::uint64_t done) {
+            some = true;
+            return steps.written(done);
+        });
     if (written) return writing.first;
-    if (in_steps_) {
+    if (some || in_steps_) {
         std::vector<std::string> claims;
         for (const NewRow& row : rows)
             claims.insert(claims.end(), row.claims.begin(), row.claims.end());

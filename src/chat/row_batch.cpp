@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <thread>
@@ -105,15 +106,14 @@ Result<bool> RowBatch::attempt(const Items& open) {
     }
     if (ready.empty()) return again;
     DAVENPORT_TRY(give_numbers(ready));
-    const bool knew = ledger_.in_steps();
-    auto written = write_at_once(ready);
-    if (!written && written.error().code == ErrorCode::unsupported) {
-        // Claims mean more where there are no transactions.
-        if (!knew) return true;
+    if (ledger_.in_steps()) {
         DAVENPORT_TRY(write_claims(ready));
         DAVENPORT_TRY(write_rows(ready));
-    } else if (!written && written.error().code != ErrorCode::conflict) {
-        return fail(std::move(written).error());
+    } else {
+        const auto written = write_at_once(ready);
+        // That there are no transactions is news: claims without rows are to be looked at again.
+        if (!written && written.error().code == ErrorCode::unsupported) return true;
+        if (!written && written.error().code != ErrorCode::conflict) return fail(written.error());
     }
     return again ||
            std::any_of(ready.begin(), ready.end(), [](Item* item) { return !item->outcome; });
@@ -143,15 +143,22 @@ Result<std::vector<RowBatch::Claims>> RowBatch::look_at_claims(const Items& item
 
 RowBatch::Claims RowBatch::look_at(Item& item, std::span<ClaimState> states) {
     item.revisions.assign(states.size(), {});
+    item.own.resize(states.size());
     for (std::size_t i = 0; i < states.size(); ++i) {
         ClaimState& state = states[i];
+        const bool ours = !state.revision.empty() && state.revision == item.own[i];
+        if (state.holder != 0 && ours) {
+            // It was written, and the answer that said so was lost.
+            item.outcome = CreatedRow{item.number, item.before};
+            return Claims::held;
+        }
         if (state.holder != 0) {
             item.outcome = taken(item.row->claims[i]);
             return Claims::held;
         }
-        const bool ours = item.claimed && state.intended == item.number;
+        // One from the future was taken before a clock was set back.
         if (!state.revision.empty() && !ours && ledger_.in_steps() &&
-            now() - state.taken < unfinished_secs)
+            std::abs(now() - state.taken) < unfinished_secs)
             return Claims::awaited;
         item.revisions[i] = std::move(state.revision);
     }
@@ -178,7 +185,6 @@ Result<> RowBatch::give_numbers(const Items& items) {
 }
 
 Result<> RowBatch::write_at_once(const Items& items) {
-    if (ledger_.in_steps()) return fail(ErrorCode::unsupported, "no transactions");
     Texts texts;
     for (const Item* item : items) {
         add_claims(texts, *item, now(), mark_);
@@ -195,7 +201,10 @@ Result<> RowBatch::write_at_once(const Items& items) {
 
 Result<> RowBatch::write_claims(const Items& items) {
     Texts texts;
-    for (const Item* item : items) add_claims(texts, *item, now(), mark_);
+    for (Item* item : items) {
+        item->claimed_at = now();
+        add_claims(texts, *item, item->claimed_at, mark_);
+    }
     DAVENPORT_ASSIGN(
         const auto outcomes,
         ledger_.database().write(texts.writes(), WriteMode::interactive, Atomicity::each));
@@ -204,6 +213,7 @@ Result<> RowBatch::write_claims(const Items& items) {
         item->claimed = true;
         for (std::size_t i = 0; i < item->row->claims.size(); ++i) {
             const WriteOutcome& outcome = outcomes[next++];
+            item->own[i] = outcome.error ? std::string() : outcome.revision;
             if (!outcome.error) continue;
             item->claimed = false;
             if (outcome.error->code != ErrorCode::conflict) item->outcome = fail(*outcome.error);
@@ -215,7 +225,6 @@ Result<> RowBatch::write_claims(const Items& items) {
 // The row after its claims. Whoever was so slow that its claims may have been taken over looks
 // again, and gives way.
 Result<> RowBatch::write_rows(const Items& items) {
-    const auto began = std::chrono::steady_clock::now();
     Items claimed;
     std::copy_if(items.begin(), items.end(), std::back_inserter(claimed),
                  [](const Item* item) { return item->claimed; });
@@ -224,26 +233,42 @@ Result<> RowBatch::write_rows(const Items& items) {
     DAVENPORT_ASSIGN(
         const auto outcomes,
         ledger_.database().write(texts.writes(), WriteMode::interactive, Atomicity::each));
-    const bool slow =
-        std::chrono::steady_clock::now() - began > std::chrono::seconds(unfinished_secs / 2);
+    bool as_planned = claimed.size() == items.size();
     for (std::size_t i = 0; i < claimed.size(); ++i) {
         Item& item = *claimed[i];
         const auto& error = outcomes[i].error;
+        bool kept = !error;
         if (error && error->code != ErrorCode::conflict) item.outcome = fail(*error);
-        if (error) continue;
-        bool kept = true;
-        for (const std::string& claim : item.row->claims) {
-            if (!slow) break;
-            DAVENPORT_ASSIGN(const ClaimState state,
-                             read_claim(ledger_.database(), item.row->kind, claim));
-            if (state.intended == item.number) continue;
-            kept = false;
-            DAVENPORT_TRY(ledger_.remove_row(item.row->kind, item.number));
-            item.outcome = taken(claim);
-            break;
+        if (kept && now() - item.claimed_at >= unfinished_secs / 2) {
+            DAVENPORT_ASSIGN(kept, keeps_claims(item));
+            if (!kept) {
+                DAVENPORT_TRY(ledger_.remove_row(item.row->kind, item.number));
+                item.outcome = taken(item.row->claims.front());
+            }
         }
         if (kept) item.outcome = CreatedRow{item.number, item.before};
+        as_planned = as_planned && kept;
     }
+    for (Item* item : claimed) {
+        const bool created = item->outcome && *item->outcome && item->row->room != 0;
+        if (!created || (as_planned && item->before < item->number)) continue;
+        if (const auto looked = look_before(*item); !looked) item->outcome = fail(looked.error());
+    }
+    return {};
+}
+
+Result<bool> RowBatch::keeps_claims(const Item& item) {
+    for (std::size_t i = 0; i < item.row->claims.size(); ++i) {
+        DAVENPORT_ASSIGN(const ClaimState state,
+                         read_claim(ledger_.database(), item.row->kind, item.row->claims[i]));
+        if (state.revision != item.own[i]) return false;
+    }
+    return true;
+}
+
+Result<> RowBatch::look_before(Item& item) {
+    DAVENPORT_ASSIGN(const auto earlier, ledger_.newest_comments(item.row->room, item.number, 1));
+    item.outcome = CreatedRow{item.number, earlier.empty() ? 0 : earlier.front().id};
     return {};
 }
 
@@ -267,14 +292,13 @@ Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t fi
         items[i].number = first + i;
         all.push_back(&items[i]);
     }
-    while (true) {
-        const bool knew = ledger_.in_steps();
-        DAVENPORT_TRY(look_at_free(all));
-        auto at_once = write_at_once(all);
+    DAVENPORT_TRY(look_at_free(all));
+    if (!ledger_.in_steps()) {
+        const auto at_once = write_at_once(all);
         if (at_once) return written(rows.size());
         if (at_once.error().code != ErrorCode::unsupported) return at_once;
-        // Claims mean more where there are no transactions.
-        if (knew) break;
+        // As in `attempt`: look at the claims again.
+        DAVENPORT_TRY(look_at_free(all));
     }
     // From the last to the first: who writes meanwhile numbers its rows after the last one, and
     // none of ours is in the way.

@@ -15,7 +15,11 @@ class RowBatch {
         std::uint64_t number = 0;
         std::uint64_t before = 0;
         std::vector<std::string> revisions;  // of its claims as they stand; empty texts = none
-        bool claimed = false;                // step by step: its claims are written
+        // Step by step: the revisions of those that it wrote itself, whether they are all, and when
+        // (Unix seconds).
+        std::vector<std::string> own;
+        bool claimed = false;
+        std::int64_t claimed_at = 0;
     };
 
     // `mark` is written into every claim.
@@ -42,6 +46,9 @@ class RowBatch {
     Result<> give_numbers(const Items& items);
     Result<> write_at_once(const Items& items);
     Result<> write_claims(const Items& items);  // those that lost theirs stay unclaimed
+    Result<bool> keeps_claims(const Item& item);
+    // What came before it in its room, when not all was written as planned.
+    Result<> look_before(Item& item);
     Result<> write_rows(const Items& items);
     std::int64_t now() const { return clock_.now_ms() / 1000; }
 

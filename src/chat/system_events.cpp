@@ -9,6 +9,8 @@
 namespace davenport::chat {
 namespace {
 
+constexpr std::size_t max_objects = 1'000;  // a comment each
+
 struct EventType {
     std::string_view name;
     bool has_objects;           // object_email[] is needed
@@ -51,6 +53,8 @@ Result<PostedEvent> Chat::post_event(const SystemEvent& event) {
     faults.add("subject_email", fault_of_email(event.subject_email));
     for (const std::string& email : event.object_emails)
         faults.add("object_email", fault_of_email(email));
+    if (event.object_emails.size() > max_objects)
+        faults.add("object_email", fmt::format("at most {} at once", max_objects));
     faults.add("updated_room_name", fault_of_line(event.updated_room_name, max_name_bytes));
     DAVENPORT_TRY(faults.result());
 

@@ -90,6 +90,7 @@ class MemorySnapshot final : public Snapshot {
                 items.push_back(item_of(id, document, winner));
         }
         if (options.descending) std::reverse(items.begin(), items.end());
+        if (options.limit > 0 && items.size() > options.limit) items.resize(options.limit);
         return cursor(std::move(items), options.bodies);
     }
 

@@ -288,6 +288,11 @@ void Connection::reject(Rejection why) {
         budget_share_ = BudgetShare();
     }
     answer_ = Outgoing::error(why.status, why.reason);
+    // Where it is known what was asked for, errors have the form that its clients expect.
+    if (why.status == 413) {
+        Response answer = transport_.router().fallback(413, head_.request);
+        if (auto* text = std::get_if<std::string>(&answer.body)) answer_.text = std::move(*text);
+    }
     begin_answer();
 }
 

@@ -174,6 +174,8 @@ Response Router::fallback(int status, const Request& request) const {
             return Response::json(404, error_body(404, "missing"));
         case 405:
             return Response::json(405, error_body(405, "this path has no such method"));
+        case 413:
+            return Response::json(413, error_body(413, "the body is over the limit"));
         default:
             return Response::json(status, error_body(status, "malformed percent escape"));
     }

@@ -1,37 +1,63 @@
 #include "davenport/chat/chat.hpp"
 
+#include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
 #include "impl.hpp"
+
+#include <algorithm>
 
 namespace davenport::service {
 namespace {
 
+constexpr std::size_t bytes_beside = 1024;  // of a payload: names of members and numbers
+
+// As many as a delivery has room for beside the rest, and how many it has not.
+void add_participants(json::object& room, const std::vector<chat::Member>& members,
+                      std::size_t bytes) {
+    json::array participants;
+    for (const chat::Member& member : members) {
+        json::object entry{{"id", member.id},
+                           {"email", member.email},
+                           {"username", member.username},
+                           {"avatar_url", member.avatar_url}};
+        const std::size_t size = to_text(entry).size() + 1;
+        if (size > bytes) break;
+        bytes -= size;
+        participants.push_back(std::move(entry));
+    }
+    const std::size_t left_out = members.size() - participants.size();
+    if (left_out > 0) room["participants_left_out"] = left_out;
+    room["participants"] = std::move(participants);
+}
+
 // What is posted to the application.
 std::string to_payload(const chat::User& author, const chat::Room& room,
                        const std::vector<chat::Member>& members, const chat::Comment& comment) {
-    json::array participants;
-    for (const chat::Member& member : members)
-        participants.push_back(json::object{{"id", member.id},
-                                            {"email", member.email},
-                                            {"username", member.username},
-                                            {"avatar_url", member.avatar_url}});
     json::value payload = json::object{};
     if (auto parsed = parse_json(comment.payload); parsed && parsed->is_object())
         payload = std::move(*parsed);
-    return to_text(json::object{
-        {"type", "post_comment"},
-        {"payload",
+    json::object event{
+        {"from", json::object{{"id", author.id}, {"email", author.email}, {"name", author.name}}},
+        {"room", json::object{{"id", room.id},
+                              {"topic_id", room.id},
+                              {"type", room.type == chat::RoomType::single ? "single" : "group"},
+                              {"name", room.name}}},
+        {"message",
          json::object{
-             {"from",
-              json::object{{"id", author.id}, {"email", author.email}, {"name", author.name}}},
-             {"room",
-              json::object{{"id", room.id},
-                           {"topic_id", room.id},
-                           {"type", room.type == chat::RoomType::single ? "single" : "group"},
-                           {"name", room.name},
-                           {"participants", std::move(participants)}}},
-             {"message", json::object{{"type", comment.type},
-                                      {"text", comment.message},
-                                      {"payload", std::move(payload)}}}}}});
+             {"type", comment.type}, {"text", comment.message}, {"payload", std::move(payload)}}}};
+    const std::size_t used = to_text(event).size() + bytes_beside;
+    add_participants(event["room"].get_object(), members,
+                     webhooks::max_payload_bytes - std::min(used, webhooks::max_payload_bytes));
+    return to_text(json::object{{"type", "post_comment"}, {"payload", std::move(event)}});
+}
+
+// The same for a repeated post. Numbers come again after a restore of an older state, and when an
+// application is deleted and made anew; such a comment is another one.
+std::string delivery_id(const chat::Application& application, const chat::Comment& comment) {
+    const std::string which = fmt::format("{} {} {} {}", application.created_ms, comment.id,
+                                          comment.created, comment.unique_id);
+    return fmt::format("chat_{}_{}_{}", application.id, comment.id,
+                       to_hex(as_bytes(sha256(which))).substr(0, 16));
 }
 
 }  // namespace
@@ -115,8 +141,7 @@ Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {
     DAVENPORT_ASSIGN(const chat::User author, chat.user(comment.user));
     DAVENPORT_ASSIGN(const chat::Room room, chat.room(comment.room));
     DAVENPORT_ASSIGN(const auto members, chat.members(room));
-    return impl_->deliveries->enqueue(fmt::format("chat_{}_{}", application.id, comment.id),
-                                      application.webhook_url,
+    return impl_->deliveries->enqueue(delivery_id(application, comment), application.webhook_url,
                                       to_payload(author, room, members, comment));
 }
 

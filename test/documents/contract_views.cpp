@@ -68,6 +68,29 @@ TEST_CASE("ranges of ids, in both directions") {
                     }
 }
 
+TEST_CASE("a limit of documents, in both directions, with bodies and without") {
+    Fixture f;
+    const Strings ids = {"a", "b", "c", "d", "e"};
+    fill(*f.database, ids);
+    for (const std::uint64_t limit : {0, 1, 2, 4, 5, 6, 1'000})
+        for (const bool descending : {true, false})
+            for (const bool bodies : {true, false})
+                for (const bool part : {true, false}) {
+                    Strings expected(ids.begin() + (part ? 1 : 0), ids.end() - (part ? 1 : 0));
+                    if (descending) std::reverse(expected.begin(), expected.end());
+                    AllDocsOptions options;
+                    options.limit = limit;
+                    options.descending = descending;
+                    options.bodies = bodies;
+                    if (part) {
+                        options.start_id = expected.front();
+                        options.end_id = expected.back();
+                    }
+                    if (limit > 0 && expected.size() > limit) expected.resize(limit);
+                    REQUIRE(ids_of(all_docs(*f.database, options)) == expected);
+                }
+}
+
 TEST_CASE("changes come in the order of their sequence, the latest of each document") {
     Fixture f;
     fill(*f.database, {"a", "b", "c"});

@@ -98,7 +98,9 @@ TEST_CASE("couchdb: what never gets better is an error in the end") {
         INFO(error.message);
         CHECK((error.code == ErrorCode::corrupt || error.code == ErrorCode::unavailable));
         CHECK(holds(error.message, message));
-        CHECK(server.count("GET /db/_all_docs") == 5);
+        // Where rows stand in the wrong order some may be missing, and none are asked for again.
+        const bool misplaced = holds(message, "comes after");
+        CHECK(server.count("GET /db/_all_docs") == (misplaced ? 1 : 5));
     }
 }
 

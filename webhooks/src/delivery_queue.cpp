@@ -20,7 +20,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t max_id_bytes = 128;
-constexpr std::size_t max_payload_bytes = 256 * 1024;
 constexpr std::uint64_t scan_limit = 64;
 constexpr milliseconds scan_every{1000};  // for what other instances queued or left
 constexpr std::chrono::hours sweep_every{1};

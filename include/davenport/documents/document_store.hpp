@@ -98,6 +98,8 @@ struct AllDocsOptions {
     bool inclusive_end = true;
     bool descending = false;
     bool bodies = true;  // else body and attachments are empty, and the type may be
+    // At most so many; 0 = all. Fewer than there are only where documents go while they are read.
+    std::uint64_t limit = 0;
 };
 
 struct ChangesOptions {

@@ -63,7 +63,8 @@ class Router {
     };
     Match match(std::string_view method, std::string_view encoded_path) const;
 
-    // Answers for no route (404), no such method (405 with Allow) and a malformed escape (400).
+    // Answers for no route (404), no such method (405 with Allow), a malformed escape (400) and a
+    // body over its limit (413, of which the text alone counts; on the thread of connections).
     // Replaceable per path prefix, since CouchDB clients expect CouchDB's error bodies.
     using Fallback = std::function<Response(int status, const Request&)>;
     void set_fallback(std::string path_prefix, Fallback fallback);

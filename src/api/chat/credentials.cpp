@@ -2,6 +2,9 @@
 
 #include "answers.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 namespace davenport::api::chat {
 namespace {
 
@@ -11,15 +14,19 @@ std::string_view header(const http::Request& request, std::string_view with_hyph
     return request.headers.get(with_underscores).value_or("");
 }
 
-std::string_view first_label(std::string_view host) {
-    return host.substr(0, host.find_first_of(".:"));
+// Names of hosts may be written in capitals.
+std::string first_label(std::string_view host) {
+    std::string label(host.substr(0, host.find_first_of(".:")));
+    std::transform(label.begin(), label.end(), label.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return label;
 }
 
 }  // namespace
 
 http::Guard require_application(davenport::chat::Applications& applications) {
     return [&applications](http::Request& request) -> std::optional<http::Response> {
-        std::string_view id = header(request, "QISCUS-SDK-APP-ID", "QISCUS_SDK_APP_ID");
+        std::string id(header(request, "QISCUS-SDK-APP-ID", "QISCUS_SDK_APP_ID"));
         if (id.empty()) id = first_label(request.headers.get("Host").value_or(""));
         const std::string_view secret = header(request, "QISCUS-SDK-SECRET", "QISCUS_SDK_SECRET");
         auto application = applications.authenticate(id, secret, request.remote_address);

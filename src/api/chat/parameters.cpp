@@ -82,11 +82,14 @@ Result<> Parameters::add(std::string name, json::value value) {
     if (!present) {
         if (list && !value.is_array()) value = json::array{std::move(value)};
         values_[view(name)] = std::move(value);
-    } else if (list && present->is_array() && !value.is_array()) {
-        present->get_array().push_back(std::move(value));
-    } else {
-        return fail(ErrorCode::invalid_argument, "{}: it stands twice", name);
+        return {};
     }
+    if (!present->is_array()) *present = json::array{std::move(*present)};
+    if (value.is_array())
+        for (json::value& element : value.get_array())
+            present->get_array().push_back(std::move(element));
+    else
+        present->get_array().push_back(std::move(value));
     return {};
 }
 

@@ -39,6 +39,7 @@ void add_chat_routes(http::Router& router, const Surroundings& surroundings) {
         router.set_fallback(fmt::format("{}/", prefix), [](int status, const http::Request&) {
             const std::string_view message = status == 404   ? "there is no such call"
                                              : status == 405 ? "the call has another method"
+                                             : status == 413 ? "the body is over the limit"
                                                              : "the request is malformed";
             return chat::error_answer(status, message, {});
         });

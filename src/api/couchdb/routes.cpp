@@ -29,6 +29,9 @@ http::Response no_route(int status, const http::Request& request) {
         case 405:
             return error_answer(refusal("method_not_allowed",
                                         fmt::format("{} is not allowed here", request.method)));
+        case 413:
+            return error_answer(
+                {ErrorCode::too_large, "the request entity is too large", "too_large"});
         default:
             return error_answer(refusal("bad_request", "malformed percent escape"));
     }

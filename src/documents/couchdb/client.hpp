@@ -24,6 +24,8 @@ struct Request {
     // Added to the stall time-out: the server may think this long. Such a request takes none of the
     // `max_connections` places, so that waiting for changes keeps nobody else waiting.
     std::uint64_t quiet_ms = 0;
+    // So much of an answer is held here while its reader is busy; then the server has to wait.
+    std::size_t hold_bytes = std::size_t{256} << 10;
 };
 
 struct Head {
@@ -39,7 +41,7 @@ struct Answer {
 };
 
 // One request under way. Read by one thread; dropping it ends the request. What is not read yet
-// makes the server wait: a few hundred KiB are held here, never the whole answer.
+// makes the server wait: about `hold_bytes` are held here, never a large answer as a whole.
 class Exchange {
   public:
     virtual ~Exchange() = default;

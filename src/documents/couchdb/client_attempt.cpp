@@ -6,7 +6,6 @@
 namespace davenport::documents::couchdb {
 namespace {
 
-constexpr std::size_t max_incoming_bytes = 256u << 10;
 constexpr std::size_t low_outgoing_bytes = 128u << 10;
 
 }  // namespace
@@ -54,7 +53,7 @@ void Attempt::answer(Head head) {
 
 bool Attempt::put(std::string_view bytes) {
     const std::lock_guard lock(mutex_);
-    if (incoming_.size() >= max_incoming_bytes) {
+    if (incoming_.size() >= request_->hold_bytes) {
         incoming_full_ = true;
         return false;
     }

@@ -66,11 +66,11 @@ Result<const DocumentView*> RowViews::show(const Row& row, Progress& progress) {
 
 AllDocsCursor::AllDocsCursor(Place place, const AllDocsOptions& options,
                              std::shared_ptr<Progress> progress)
-    : feed_(place, options), views_(place, options.bodies), progress_(std::move(progress)) {}
+    : pages_(place, options), views_(place, options.bodies), progress_(std::move(progress)) {}
 
 Result<const DocumentView*> AllDocsCursor::next() {
     while (true) {
-        DAVENPORT_ASSIGN(const Row* row, feed_.next());
+        DAVENPORT_ASSIGN(const Row* row, pages_.next());
         if (row == nullptr) return nullptr;
         DAVENPORT_ASSIGN(const DocumentView* view, views_.show(*row, *progress_));
         if (view != nullptr && !view->deleted) return view;

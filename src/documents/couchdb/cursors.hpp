@@ -1,5 +1,6 @@
 #pragma once
 
+#include "document_pages.hpp"
 #include "feeds.hpp"
 
 #include <deque>
@@ -34,11 +35,11 @@ class RowViews {
 class AllDocsCursor final : public DocumentCursor {
   public:
     AllDocsCursor(Place place, const AllDocsOptions& options, std::shared_ptr<Progress> progress);
-    Result<> open() { return feed_.open(); }
+    Result<> open() { return pages_.open(); }
     Result<const DocumentView*> next() override;
 
   private:
-    AllDocsFeed feed_;
+    DocumentPages pages_;
     RowViews views_;
     const std::shared_ptr<Progress> progress_;
 };

@@ -6,6 +6,8 @@
 namespace davenport::documents::couchdb {
 namespace {
 
+constexpr std::string_view misplaced_row = "misplaced";
+
 // No id is empty, and not every server takes an empty one for a key.
 AllDocsOptions without_empty_keys(AllDocsOptions options) {
     auto& low = options.descending ? options.end_id : options.start_id;
@@ -32,13 +34,13 @@ std::string_view flag(bool value) {
 
 }  // namespace
 
-AllDocsFeed::AllDocsFeed(Place place, AllDocsOptions options)
+AllDocsFeed::AllDocsFeed(Place place, AllDocsOptions options, Answers answers)
     : place_(std::move(place)),
       options_(without_empty_keys(std::move(options))),
+      answers_(answers),
       ended_(selects_nothing(options_)) {}
 
-Result<> AllDocsFeed::open() {
-    if (ended_) return {};
+std::unique_ptr<Exchange> AllDocsFeed::ask() {
     PathQuery path(place_.path + "/_all_docs");
     path.add("include_docs", flag(options_.bodies));
     if (options_.descending) path.add("descending", "true");
@@ -46,16 +48,51 @@ Result<> AllDocsFeed::open() {
     // not be taken for it.
     const auto& start = last_id_ ? last_id_ : options_.start_id;
     if (start) path.add_json("startkey", *start);
-    if (options_.end_id) {
-        path.add_json("endkey", *options_.end_id);
-        path.add("inclusive_end", flag(options_.inclusive_end));
+    const auto& end = stop_ ? stop_ : options_.end_id;
+    if (end) {
+        path.add_json("endkey", *end);
+        path.add("inclusive_end", flag(!stop_ && options_.inclusive_end));
     }
-    DAVENPORT_ASSIGN(
-        auto exchange,
-        open_answer(place_.client(), get_request(path.take()), [&](const Answer& answer) {
-            return database_error(answer, place_, "the documents");
-        }));
+    asked_ = answers_.max_rows;
+    // Asked again, the last row comes once more.
+    if (options_.limit > 0) asked_ = options_.limit - shown_ + (last_id_ ? 1 : 0);
+    if (asked_ > 0) path.add("limit", std::to_string(asked_));
+    Request request = get_request(path.take());
+    request.hold_bytes = answers_.hold_bytes;
+    return place_.client().begin(std::move(request));
+}
+
+void AllDocsFeed::begin() {
+    if (!ended_) begun_ = ask();
+}
+
+Result<> AllDocsFeed::open() {
+    if (ended_) return {};
+    if (!begun_) begun_ = ask();
+    DAVENPORT_ASSIGN(auto exchange, open_answer(std::move(begun_), [&](const Answer& answer) {
+                         return database_error(answer, place_, "the documents");
+                     }));
     rows_.emplace(std::move(exchange), "rows", place_.server->max_document_bytes());
+    rows_in_answer_ = 0;
+    return {};
+}
+
+// Whether the row is where rows of this answer belong. Where one is not, others may be missing, and
+// nothing is to be learnt by asking again.
+Result<> AllDocsFeed::check_place() const {
+    const auto follows = [&](const std::string& a, const std::string& b) {
+        return options_.descending ? a < b : a > b;
+    };
+    const auto misplaced = [](std::string message) {
+        return fail(Error{ErrorCode::corrupt, std::move(message), std::string(misplaced_row)});
+    };
+    if (last_id_ && !follows(row_.id, *last_id_))
+        return misplaced(fmt::format("document \"{}\" comes after \"{}\"", row_.id, *last_id_));
+    const auto& start = options_.start_id;
+    const auto& end = options_.end_id;
+    if ((start && follows(*start, row_.id)) || (end && follows(row_.id, *end)) ||
+        (end && row_.id == *end && !options_.inclusive_end))
+        return misplaced(fmt::format("document \"{}\" is none of those asked for", row_.id));
     return {};
 }
 
@@ -64,18 +101,22 @@ Result<bool> AllDocsFeed::read_row() {
     while (true) {
         DAVENPORT_ASSIGN(const auto text, rows_->next());
         if (!text) return false;
+        ++rows_in_answer_;
         DAVENPORT_TRY(reader_.read_row(*text, row_));
         if (!row_.error.empty())
             return fail(ErrorCode::unavailable, "document \"{}\" can't be read: {}", row_.id,
                         row_.error);
-        if (row_.id == last_id_) continue;
-        const bool ordered =
-            !last_id_ || (options_.descending ? row_.id < *last_id_ : row_.id > *last_id_);
-        if (!ordered)
-            return fail(ErrorCode::corrupt, "document \"{}\" comes after \"{}\"", row_.id,
-                        *last_id_);
+        if (rows_in_answer_ == 1 && row_.id == last_id_) continue;
+        DAVENPORT_TRY(check_place());
+        bytes_ += text->size();
         return true;
     }
+}
+
+// After an answer's proper end: whether it ended only because it may hold no more.
+bool AllDocsFeed::more_to_ask() const {
+    const bool wanted = options_.limit == 0 || shown_ < options_.limit;
+    return wanted && asked_ > 0 && rows_in_answer_ >= asked_;
 }
 
 Result<const Row*> AllDocsFeed::next() {
@@ -83,16 +124,25 @@ Result<const Row*> AllDocsFeed::next() {
         auto read = read_row();
         if (!read) {
             rows_.reset();
-            if (!worth_resuming(read.error()) || !patience_.wait()) return fail(read.error());
+            if (options_.limit > 0 && shown_ == options_.limit) break;
+            const bool resumable =
+                worth_resuming(read.error()) && read.error().detail != misplaced_row;
+            if (!resumable || !patience_.wait()) return fail(read.error());
             continue;
         }
-        if (!*read) {
+        if (!*read && more_to_ask()) {
+            rows_.reset();
+            continue;
+        }
+        if (!*read || (stop_ && row_.id >= *stop_)) {
             ended_ = true;
+            rows_.reset();
             break;
         }
         patience_.progress();
         last_id_ = row_.id;
         if (row_.deleted) continue;
+        ++shown_;
         return &row_;
     }
     return nullptr;

@@ -13,24 +13,47 @@ namespace davenport::documents::couchdb {
 //
 // Errors: not_found when there is no such database (any more), and what made it stop.
 
-// In id order. Documents that are gone by the time they are read are left out.
+// In id order, one request after the other. Documents that are gone by the time they are read are
+// left out.
 class AllDocsFeed {
   public:
-    AllDocsFeed(Place place, AllDocsOptions options);
+    struct Answers {
+        std::uint64_t max_rows = 0;  // of each; 0 = everything in one
+        std::size_t hold_bytes = Request().hold_bytes;
+    };
+
+    AllDocsFeed(Place place, AllDocsOptions options) : AllDocsFeed(place, options, Answers{}) {}
+    AllDocsFeed(Place place, AllDocsOptions options, Answers answers);
+    // Asks, and waits for no answer.
+    void begin();
     // Asks; so that errors of the request show up before the first row.
     Result<> open();
     // Valid until the next call; nullptr = end.
     Result<const Row*> next();
+    // Ascending only: the end is before this id, which was not reached yet.
+    void stop_before(std::string id) { stop_ = std::move(id); }
+
+    std::uint64_t bytes() const { return bytes_; }  // of the rows read so far
 
   private:
+    std::unique_ptr<Exchange> ask();
     Result<bool> read_row();  // false = end of the answer
+    Result<> check_place() const;
+    bool more_to_ask() const;
 
     const Place place_;
     const AllDocsOptions options_;
+    const Answers answers_;
+    std::unique_ptr<Exchange> begun_;
     std::optional<JsonRows> rows_;
+    std::uint64_t asked_ = 0;  // rows of the answer; 0 = all
+    std::uint64_t rows_in_answer_ = 0;
+    std::uint64_t shown_ = 0;
     DocumentReader reader_;
     Row row_;
     std::optional<std::string> last_id_;
+    std::optional<std::string> stop_;
+    std::uint64_t bytes_ = 0;
     bool ended_ = false;
     Patience patience_;
 };

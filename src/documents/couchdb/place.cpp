@@ -74,7 +74,11 @@ Result<json::object> ask_object(Client& client, Request request, std::string_vie
 
 Result<std::unique_ptr<Exchange>> open_answer(Client& client, Request request,
                                               const std::function<Error(const Answer&)>& refused) {
-    std::unique_ptr<Exchange> exchange = client.begin(std::move(request));
+    return open_answer(client.begin(std::move(request)), refused);
+}
+
+Result<std::unique_ptr<Exchange>> open_answer(std::unique_ptr<Exchange> exchange,
+                                              const std::function<Error(const Answer&)>& refused) {
     DAVENPORT_ASSIGN(const Head* head, exchange->head());
     if (succeeded(*head)) return exchange;
     DAVENPORT_ASSIGN(const Answer answer, collect(*exchange, max_refusal_bytes));

@@ -50,6 +50,8 @@ Result<Answer> ask(Client& client, Request request, std::string_view what,
                    std::size_t limit = std::size_t{64} << 20);
 Result<json::object> ask_object(Client& client, Request request, std::string_view what);
 // An answer that is read as it comes. `refused` makes the error of any other status than 2xx.
+Result<std::unique_ptr<Exchange>> open_answer(std::unique_ptr<Exchange> exchange,
+                                              const std::function<Error(const Answer&)>& refused);
 Result<std::unique_ptr<Exchange>> open_answer(Client& client, Request request,
                                               const std::function<Error(const Answer&)>& refused);
 

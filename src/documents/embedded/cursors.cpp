@@ -55,9 +55,11 @@ class AllDocsCursor final : public DocumentCursor {
           statement_(view_->connection(), all_docs_sql(options_)) {}
 
     Result<const DocumentView*> next() override {
+        if (options_.limit > 0 && shown_ == options_.limit) return nullptr;
         if (!rows_) start();
         DAVENPORT_ASSIGN(const bool found, rows_->next());
         if (!found) return nullptr;
+        ++shown_;
         read_view(*rows_, options_.bodies, document_, sequence_);
         return &document_;
     }
@@ -83,6 +85,7 @@ class AllDocsCursor final : public DocumentCursor {
     const AllDocsOptions options_;
     Statement statement_;
     std::optional<Rows> rows_;
+    std::uint64_t shown_ = 0;
     DocumentView document_;
     std::string sequence_;
 };

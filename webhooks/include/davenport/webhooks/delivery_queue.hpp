@@ -43,6 +43,8 @@ struct DeliveryOptions {
     std::uint64_t max_answer_bytes = 64 * 1024;  // read of an answer's body, then cut
 };
 
+inline constexpr std::size_t max_payload_bytes = 512 * 1024;  // of a delivery
+
 // Posts JSON to URLs until somebody says 2xx: Standard Webhooks headers (webhook-id,
 // webhook-timestamp, webhook-signature "v1,<base64 HMAC-SHA256 of id.timestamp.payload>"), no
 // redirects, Retry-After honoured, back-off with jitter, every attempt logged, kept as documents
@@ -67,7 +69,7 @@ class DeliveryQueue {
     virtual void stop() = 0;
 
     // Durable when it returns. An id that is queued already is left as it is (idempotent). Ids are
-    // 1 to 128 of [A-Za-z0-9_-]; a payload is UTF-8 of at most 256 KiB.
+    // 1 to 128 of [A-Za-z0-9_-]; a payload is UTF-8.
     virtual Result<> enqueue(std::string id, std::string url, std::string payload) = 0;
     virtual Result<Delivery> get(std::string_view id) = 0;
     virtual Result<std::vector<Delivery>> list(std::uint64_t limit,
