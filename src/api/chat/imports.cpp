@@ -12,8 +12,6 @@ using davenport::chat::Transfer;
 
 // What a form adds to its file: boundaries, headers, and fields that nobody asks for.
 constexpr std::uint64_t max_form_bytes = 1u << 20;
-// A file that is too large is told so in the words of this API, up to this much beyond the limit.
-constexpr std::uint64_t max_excess_bytes = 64u << 20;
 
 Error fault(std::string_view part, std::string_view what) {
     return {ErrorCode::invalid_argument, fmt::format("{}: {}", part, what), {}};
@@ -28,7 +26,7 @@ class ImportForm {
     Result<> read(const http::Request& request) {
         http::FormLimits limits;
         // The file's own limit is looked at here, to name it.
-        limits.max_file_bytes = max_bytes_ + max_form_bytes + max_excess_bytes;
+        limits.max_file_bytes = max_bytes_ + max_form_bytes;
         limits.max_field_bytes = limits.max_fields_bytes = max_form_bytes;
         const std::string_view type = request.headers.get("Content-Type").value_or("");
         DAVENPORT_ASSIGN(auto source, http::body_source(request));
@@ -141,7 +139,7 @@ void add_import_routes(http::Router& router, const Surroundings& surroundings) {
     const auto max_bytes =
         static_cast<std::uint64_t>(surroundings.service.settings().chat.max_import_bytes);
     add_call(router, surroundings, "POST", "/imports",
-             http::BodyPolicy::spool(max_bytes + max_form_bytes + max_excess_bytes),
+             http::BodyPolicy::spool(max_bytes + max_form_bytes),
              [&imports, max_bytes](http::Request& request, Chat& chat) {
                  return start(imports, max_bytes, request, chat);
              });
