@@ -25,7 +25,8 @@ struct ClaimState {
 // some documents without others, leaves behind holds nobody up.
 Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::string_view claim);
 
-// Many at once, in order, without their rows; of any number of claims, few questions to the database.
+// Many at once, in order, without their rows; of any number of claims, few questions to the
+// database.
 Result<std::vector<ClaimState>> read_claims(documents::Database& database, Kind kind,
                                             std::span<const std::string> claims);
 

@@ -52,7 +52,8 @@ void read_payload(ImportFields& fields, Comment& comment) {
                                         ? "it holds a number that is too large"
                                         : fault_of_text(comment.payload, max_payload_bytes));
     }
-    if (comment.type == reply) fields.add_fault("Payload", fault_of_reply(payload, comment.message));
+    if (comment.type == reply)
+        fields.add_fault("Payload", fault_of_reply(payload, comment.message));
 }
 
 Comment read_comment(ImportFields& fields, std::int64_t now) {
@@ -73,10 +74,10 @@ Comment read_comment(ImportFields& fields, std::int64_t now) {
     read_payload(fields, comment);
     comment.parent_unique_id = fields.text("ParentCommentUniqueId");
     if (comment.type == reply)
-        fields.add_fault("ParentCommentUniqueId", comment.parent_unique_id.empty()
-                                                      ? "a reply needs it"
-                                                      : fault_of_unique_id(
-                                                            comment.parent_unique_id));
+        fields.add_fault("ParentCommentUniqueId",
+                         comment.parent_unique_id.empty()
+                             ? "a reply needs it"
+                             : fault_of_unique_id(comment.parent_unique_id));
     else if (!comment.parent_unique_id.empty())
         fields.add_fault("ParentCommentUniqueId", "only a reply has a parent");
     comment.created = fields.time("CreatedAt", now);

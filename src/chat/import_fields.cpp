@@ -87,8 +87,8 @@ void FirstRows::add(ImportFields& fields, std::string_view field, const std::str
     if (text.empty()) return;
     const auto [known, is_new] = rows_.emplace(text, fields.position());
     if (!is_new)
-        fields.add_fault(field, fmt::format("{} stands in row {} already", shown,
-                                            known->second + 1));
+        fields.add_fault(field,
+                         fmt::format("{} stands in row {} already", shown, known->second + 1));
 }
 
 void FirstRows::add(ImportFields& fields, std::string_view field, const std::string& text) {

@@ -43,12 +43,12 @@ Room read_room(ImportFields& fields, std::int64_t now) {
     const std::string type = fields.text("Type");
     room.type = type == to_text(RoomType::single) ? RoomType::single : RoomType::group;
     if (type != to_text(room.type))
-        fields.add_fault("Type", type.empty() ? "it is missing"
-                                              : "it must be \"single\" or \"group\"");
+        fields.add_fault("Type",
+                         type.empty() ? "it is missing" : "it must be \"single\" or \"group\"");
     room.name = fields.text("Name");
     if (room.type == RoomType::group)
-        fields.add_fault("Name", room.name.empty() ? "it is missing"
-                                                   : fault_of_line(room.name, max_name_bytes));
+        fields.add_fault(
+            "Name", room.name.empty() ? "it is missing" : fault_of_line(room.name, max_name_bytes));
     room.options = fields.text("Options");
     fields.add_fault("Options", fault_of_text(room.options, max_message_bytes));
     room.creator = fields.text("CreatorEmail");

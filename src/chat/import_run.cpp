@@ -21,7 +21,8 @@ constexpr std::size_t passwords_a_report = 8;
 
 std::vector<std::string> claims_of(const std::vector<NewRow>& rows) {
     std::vector<std::string> claims;
-    for (const NewRow& row : rows) claims.insert(claims.end(), row.claims.begin(), row.claims.end());
+    for (const NewRow& row : rows)
+        claims.insert(claims.end(), row.claims.begin(), row.claims.end());
     return claims;
 }
 
@@ -55,9 +56,9 @@ void ImportCheck::each(const std::function<void(ImportFields&)>& look) const {
     }
 }
 
-Result<> ImportCheck::refuse_taken(
-    Kind kind, std::string_view field, const std::vector<std::string>& claims,
-    const std::function<std::string(std::size_t row)>& shown) const {
+Result<> ImportCheck::refuse_taken(Kind kind, std::string_view field,
+                                   const std::vector<std::string>& claims,
+                                   const std::function<std::string(std::size_t row)>& shown) const {
     std::vector<std::string> asked;
     std::vector<std::size_t> askers;
     for (std::size_t i = 0; i < claims.size(); ++i) {
@@ -125,7 +126,14 @@ Result<> ImportRun::hash_passwords(const Report& report) {
     {
         std::jthread second;
         try {
-            second = std::jthread([&] { work(1); });
+            second = std::jthread([&] {
+                try {
+                    work(1);
+                } catch (const std::exception& e) {
+                    outcomes[1] = fail(ErrorCode::unavailable, "hashing failed: {}", e.what());
+                    stop = true;
+                }
+            });
         } catch (const std::system_error&) {
             // No thread to be had: one does it all.
         }

@@ -17,8 +17,8 @@ User read_user(ImportFields& fields, std::int64_t now) {
     user.email = fields.text("Email");
     fields.add_fault("Email", fault_of_email(user.email));
     user.name = fields.text("Name");
-    fields.add_fault("Name", user.name.empty() ? "it is missing"
-                                               : fault_of_line(user.name, max_name_bytes));
+    fields.add_fault(
+        "Name", user.name.empty() ? "it is missing" : fault_of_line(user.name, max_name_bytes));
     user.avatar_url = fields.text("AvatarUrl");
     fields.add_fault("AvatarUrl", fault_of_url(user.avatar_url));
     const std::string token = fields.text("AuthenticationToken");
@@ -47,10 +47,9 @@ Result<std::vector<NewRow>> check_users(const ImportCheck& check,
         email_claims.push_back(email_claim(user.email));
         token_claims.push_back(user.token_sha256.empty() ? "" : token_claim(user.token_sha256));
     }
-    DAVENPORT_TRY(
-        check.refuse_taken(Kind::user, "Email", email_claims, [&](std::size_t row) {
-            return fmt::format("a user {}", in_quotes((*users)[row].email));
-        }));
+    DAVENPORT_TRY(check.refuse_taken(Kind::user, "Email", email_claims, [&](std::size_t row) {
+        return fmt::format("a user {}", in_quotes((*users)[row].email));
+    }));
     DAVENPORT_TRY(check.refuse_taken(Kind::user, "AuthenticationToken", token_claims,
                                      [](std::size_t) { return "a user with this token"; }));
 

@@ -54,8 +54,7 @@ Result<Transfer> transfer_of(const jobs::Job& job) {
     transfer.original_filename = text_or(job.parameters, "original_filename");
     transfer.created_at = text_or(job.parameters, "created_at");
     transfer.created_ms = integer_member(job.parameters, "created_ms").value_or(0);
-    transfer.size =
-        static_cast<std::uint64_t>(integer_member(job.parameters, "size").value_or(0));
+    transfer.size = static_cast<std::uint64_t>(integer_member(job.parameters, "size").value_or(0));
     return transfer;
 }
 
@@ -216,8 +215,8 @@ Result<json::object> Imports::run(jobs::Context& context) {
         auto parsed = parse_json(text);
         if (!parsed) return fail(std::move(parsed).error());
         if (!parsed->is_array())
-            return fail(ErrorCode::invalid_argument,
-                        "the file must hold a list of objects, not {}", name_of_type(*parsed));
+            return fail(ErrorCode::invalid_argument, "the file must hold a list of objects, not {}",
+                        name_of_type(*parsed));
         rows = std::move(parsed->get_array());
     }
     ImportRun import(transfer.resource, rows, *ledger, clock_);

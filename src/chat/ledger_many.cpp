@@ -149,10 +149,10 @@ Result<> Ledger::undo(const Writing& writing, const std::vector<std::string>& cl
         if (states[i].holder == 0 && states[i].mark == writing.mark)
             orphans.push_back({claims[i], states[i].revision});
     for (std::size_t begin = 0; begin < orphans.size(); begin += rows_a_question)
-        DAVENPORT_TRY(remove(*database_,
-                             {orphans.begin() + static_cast<std::ptrdiff_t>(begin),
-                              orphans.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                    begin + rows_a_question, orphans.size()))}));
+        DAVENPORT_TRY(
+            remove(*database_, {orphans.begin() + static_cast<std::ptrdiff_t>(begin),
+                                orphans.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                      begin + rows_a_question, orphans.size()))}));
     return {};
 }
 
@@ -163,8 +163,8 @@ Result<std::vector<std::optional<json::object>>> Ledger::get_many(
         std::vector<std::string> ids;
         for (std::size_t i = begin; i < std::min(begin + rows_a_question, numbers.size()); ++i)
             ids.push_back(row_id(kind, numbers[i]));
-        DAVENPORT_ASSIGN(const auto found, documents::retry_transient(
-                                               [&] { return database_->get_many(ids); }));
+        DAVENPORT_ASSIGN(const auto found,
+                         documents::retry_transient([&] { return database_->get_many(ids); }));
         for (const auto& document : found) {
             bodies.emplace_back();
             if (!document) continue;

@@ -47,8 +47,7 @@ class Texts {
     std::deque<Text> texts_;
 };
 
-void add_claims(Texts& texts, const RowBatch::Item& item, std::int64_t now,
-                std::string_view mark) {
+void add_claims(Texts& texts, const RowBatch::Item& item, std::int64_t now, std::string_view mark) {
     for (std::size_t i = 0; i < item.row->claims.size(); ++i)
         texts.add(item.row->claims[i], item.revisions[i],
                   claim_body(item.row->kind, item.number, now, mark), "chat_claim");

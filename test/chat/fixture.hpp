@@ -139,7 +139,8 @@ inline std::uint64_t count_created(Ledger& ledger, const std::vector<NewRow>& ro
 }
 inline void undo(Ledger& ledger, const std::vector<NewRow>& rows, std::uint64_t first) {
     std::vector<std::string> claims;
-    for (const NewRow& row : rows) claims.insert(claims.end(), row.claims.begin(), row.claims.end());
+    for (const NewRow& row : rows)
+        claims.insert(claims.end(), row.claims.begin(), row.claims.end());
     must(ledger.undo(writing_of(rows, first), claims));
 }
 // The number of the row that holds a claim; 0 = it is free.

@@ -40,8 +40,7 @@ void check_whole(Process& process, const Transfer& transfer, std::uint64_t rows)
     const std::uint64_t last = require(process.ledger().last_number(Kind::comment));
     const std::uint64_t first = last - rows + 1;
     CHECK(process.holder(Kind::comment, comment_claim("m0")) == first);
-    CHECK(process.holder(
-              Kind::comment, comment_claim(fmt::format("m{}", rows - 1))) == last);
+    CHECK(process.holder(Kind::comment, comment_claim(fmt::format("m{}", rows - 1))) == last);
 }
 
 void check_none(Process& process, const Transfer& transfer, std::uint64_t documents) {
@@ -56,8 +55,8 @@ void check_none(Process& process, const Transfer& transfer, std::uint64_t docume
 }  // namespace
 
 TEST_CASE("a crash between the rows and the record") {
-    const auto engine = GENERATE(Engine::memory, Engine::memory_in_steps, Engine::embedded,
-                                 Engine::couchdb);
+    const auto engine =
+        GENERATE(Engine::memory, Engine::memory_in_steps, Engine::embedded, Engine::couchdb);
     INFO(name_of(engine));
     const bool gives_up = GENERATE(false, true);
     Disk disk(engine);
@@ -187,9 +186,9 @@ TEST_CASE("what the check saw changes before the rows are written") {
     std::atomic<bool> done{false};
     const auto when_noted = [&](const std::function<void()>& act) {
         done = false;
-        disk.disturb([&done, act](const std::string& database,
-                                  std::span<const documents::DocumentWrite> writes)
-                         -> std::optional<Error> {
+        disk.disturb([&done, act](
+                         const std::string& database,
+                         std::span<const documents::DocumentWrite> writes) -> std::optional<Error> {
             const bool noted =
                 database == "control" && writes[0].body.find("\"mark\"") != std::string_view::npos;
             if (noted && !done.exchange(true)) act();

@@ -10,8 +10,8 @@ namespace {
 
 struct Broken {
     std::string field;
-    std::string value;  // JSON text; empty = the field is missing
-    std::string says;   // a part of the message
+    std::string value;     // JSON text; empty = the field is missing
+    std::string says;      // a part of the message
     std::string row = {};  // of the base row: further members to change
 };
 
@@ -85,7 +85,8 @@ const std::vector<Broken> broken_rooms = {
     {"CreatedAt", "\"2017-13-01T00:00:00Z\"", "is no time"},
 };
 
-const std::string good_reply = R"("Type":"reply","Payload":{"text":"hello","replied_comment_id":1})";
+const std::string good_reply =
+    R"("Type":"reply","Payload":{"text":"hello","replied_comment_id":1})";
 const std::string reply_to_old = R"("Type":"reply","ParentCommentUniqueId":"old")";
 
 const std::vector<Broken> broken_comments = {
@@ -186,9 +187,9 @@ void check_all(Process& process, Resource resource, const std::vector<Broken>& a
             CHECK(integer_member(fault, "position") == blamed + 1);
             CHECK(text_or(fault, "field") == broken.field);
             CHECK(text_or(fault, "message").find(broken.says) != std::string::npos);
-            CHECK(result.error().message ==
-                  fmt::format("row {}, {}: {} (1 row is faulty)", blamed + 1, broken.field,
-                              text_or(fault, "message")));
+            CHECK(result.error().message == fmt::format("row {}, {}: {} (1 row is faulty)",
+                                                        blamed + 1, broken.field,
+                                                        text_or(fault, "message")));
             if (!result && run.faults().count() == 1) continue;
             FAIL("see above: " << text_or(fault, "message"));
         }
@@ -237,8 +238,8 @@ TEST_CASE("a reply's parent must come before it, in its own room") {
           "before its replies (1 row is faulty)");
     const std::string elsewhere = R"({"UniqueId":"late","RoomUniqueId":"pair",)"
                                   R"("CreatorEmail":"a@x.io","Message":"x"})";
-    const Transfer apart = process.import(Resource::comments,
-                                          "[" + elsewhere + "," + comment("r", to_late) + "]");
+    const Transfer apart =
+        process.import(Resource::comments, "[" + elsewhere + "," + comment("r", to_late) + "]");
     CHECK(apart.error ==
           "row 2, ParentCommentUniqueId: \"late\" is in another room (1 row is faulty)");
     CHECK(process.rows(Kind::comment) == 0);
@@ -272,8 +273,7 @@ TEST_CASE("rows that are no objects, and files that hold no rows") {
     CHECK(says("[{\"a\":\"\\ud800\"}]").find("malformed JSON at byte") == 0);
     CHECK(says("[{\"a\":1,\"a\":2}]").find("stands twice") != std::string::npos);
     CHECK(says(std::string(100'000, '[')).find("malformed JSON at byte") == 0);
-    CHECK(says("[" + comment("d", ",\"Payload\":" + std::string(100, '[') +
-                                      std::string(100, ']')) +
+    CHECK(says("[" + comment("d", ",\"Payload\":" + std::string(100, '[') + std::string(100, ']')) +
                "]")
               .find("malformed JSON at byte") == 0);
     CHECK(process.rows(Kind::comment) == 0);
@@ -293,8 +293,7 @@ TEST_CASE("all faulty rows are counted, the first hundred are told, without secr
                             i, std::string(1'000, 'n'), i);
     const Transfer ended = process.import(Resource::users, text + "]");
     CHECK(ended.status == Transfer::Status::failed);
-    CHECK(ended.error ==
-          "row 2, Email: \"bad0\" is no e-mail address (250 rows are faulty)");
+    CHECK(ended.error == "row 2, Email: \"bad0\" is no e-mail address (250 rows are faulty)");
     const json::array* faults = array_member(ended.details, "faults");
     REQUIRE(faults);
     CHECK(faults->size() == max_import_faults);

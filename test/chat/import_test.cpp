@@ -1,5 +1,5 @@
-#include "davenport/base/hash.hpp"
 #include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
 #include "davenport/chat/password.hpp"
 #include "import_fixture.hpp"
 
@@ -10,8 +10,8 @@ using namespace davenport::chat::test;
 namespace {
 
 Engine any_engine() {
-    const auto engine = GENERATE(Engine::memory, Engine::memory_in_steps, Engine::embedded,
-                                 Engine::couchdb);
+    const auto engine =
+        GENERATE(Engine::memory, Engine::memory_in_steps, Engine::embedded, Engine::couchdb);
     UNSCOPED_INFO(name_of(engine));
     return engine;
 }
@@ -70,8 +70,9 @@ TEST_CASE("users, rooms and comments as they are stored") {
                               R"("more":[1]},"ParentCommentUniqueId":)";
     const Transfer first = process.import(
         Resource::comments,
-        "[" + comment("c1", R"(,"DisableLinkPreview":true,"Unknown":{"a":1},"CreatedAt":)"
-                            R"("2017-05-11T19:14:24.9+07:00","Payload":null)") +
+        "[" +
+            comment("c1", R"(,"DisableLinkPreview":true,"Unknown":{"a":1},"CreatedAt":)"
+                          R"("2017-05-11T19:14:24.9+07:00","Payload":null)") +
             "," + comment("c2", reply + "\"c1\"") + "," + comment("c3") + "," +
             comment("c4", reply + "\"c2\"") + "]");
     INFO(first.error);
@@ -143,10 +144,10 @@ TEST_CASE("a pair of users may have several single rooms; the first one keeps it
                            R"("ParticipantEmails":["{}","{}"]}})",
                            unique_id, one, one, other);
     };
-    const Transfer ended = process.import(
-        Resource::rooms, "[" + room("r1", "a@x.io", "b@x.io") + "," +
-                             room("r2", "a@x.io", "c@x.io") + "," + room("r3", "c@x.io", "a@x.io") +
-                             "]");
+    const Transfer ended =
+        process.import(Resource::rooms, "[" + room("r1", "a@x.io", "b@x.io") + "," +
+                                            room("r2", "a@x.io", "c@x.io") + "," +
+                                            room("r3", "c@x.io", "a@x.io") + "]");
     INFO(ended.error);
     REQUIRE(ended.status == Transfer::Status::finished);
     const auto holder = [&](const std::string& claim) {

@@ -364,7 +364,8 @@ TEST_CASE("many documents at once") {
     Fixture f;
     std::vector<std::string> ids;
     for (int i = 0; i < 1'200; ++i) ids.push_back(fmt::format("d{:04}", i));
-    for (const int i : {0, 7, 999, 1'000, 1'199}) put(*f.database, {ids[i], fmt::format(R"({{"n":{}}})", i)});
+    for (const int i : {0, 7, 999, 1'000, 1'199})
+        put(*f.database, {ids[i], fmt::format(R"({{"n":{}}})", i)});
     const std::string gone = put(*f.database, {"d0008", R"({"n":8})"});
     put(*f.database, {"d0008", "{}", gone, true});
     const std::string odd = "ä/b?c&\"d\" +%41";

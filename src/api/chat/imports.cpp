@@ -30,8 +30,7 @@ class ImportForm {
         limits.max_field_bytes = limits.max_fields_bytes = max_form_bytes;
         const std::string_view type = request.headers.get("Content-Type").value_or("");
         DAVENPORT_ASSIGN(auto source, http::body_source(request));
-        DAVENPORT_ASSIGN(auto reader,
-                         http::MultipartReader::open(type, std::move(source), limits));
+        DAVENPORT_ASSIGN(auto reader, http::MultipartReader::open(type, std::move(source), limits));
         while (true) {
             DAVENPORT_ASSIGN(const http::FormPart* part, reader.next_part());
             if (part == nullptr) break;
@@ -144,14 +143,12 @@ void add_import_routes(http::Router& router, const Surroundings& surroundings) {
                  return start(imports, max_bytes, request, chat);
              });
     const auto body = http::BodyPolicy::text(max_call_bytes);
-    add_call(router, surroundings, "GET", "/imports", body,
-             [&imports](http::Request& request, Chat& chat) {
-                 return list(imports, request, chat);
-             });
-    add_call(router, surroundings, "GET", "/imports/:id", body,
-             [&imports](http::Request& request, Chat& chat) {
-                 return get(imports, request, chat);
-             });
+    add_call(
+        router, surroundings, "GET", "/imports", body,
+        [&imports](http::Request& request, Chat& chat) { return list(imports, request, chat); });
+    add_call(
+        router, surroundings, "GET", "/imports/:id", body,
+        [&imports](http::Request& request, Chat& chat) { return get(imports, request, chat); });
 }
 
 }  // namespace davenport::api::chat
