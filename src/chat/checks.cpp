@@ -53,6 +53,14 @@ std::string fault_of_url(std::string_view url) {
     return "it is no http or https URL";
 }
 
+std::string fault_of_type(std::string_view type) {
+    const bool plain = type.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") ==
+                       std::string_view::npos;
+    if (type.empty() || type.size() > max_type_bytes || !plain)
+        return fmt::format("it must be of a-z, 0-9 and '_', at most {} of them", max_type_bytes);
+    return {};
+}
+
 Result<> Faults::result() const {
     if (lines_.empty()) return {};
     Error error{ErrorCode::invalid_argument, lines_.front(), {}};

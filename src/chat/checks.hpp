@@ -19,6 +19,9 @@ std::string fault_of_text(std::string_view text, std::size_t limit);
 // Empty, or an http or https URL.
 std::string fault_of_url(std::string_view url);
 
+// Of a comment's type.
+std::string fault_of_type(std::string_view type);
+
 // Faults of one call, a line each: "room_id: …".
 class Faults {
   public:

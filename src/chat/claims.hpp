@@ -4,9 +4,10 @@
 #include "row_documents.hpp"
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace davenport::chat {
 
@@ -16,13 +17,20 @@ struct ClaimState {
     std::string revision;        // of the claim's document; empty = there is none
     std::uint64_t intended = 0;  // without a holder: the row it was taken for
     std::int64_t taken = 0;      // when, Unix seconds
-    json::object row;            // the holder's body
+    std::string mark;            // of the writing that took it; empty = a single row's
+    json::object row;            // the holder's body, where one claim was read
 };
 
 // A claim counts only when its row exists and has what is claimed: what a crash, or a restore of
 // some documents without others, leaves behind holds nobody up.
 Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::string_view claim);
 
-std::string claim_body(Kind kind, std::uint64_t number, std::int64_t now);
+// Many at once, in order, without their rows; of any number of claims, few questions to the
+// database.
+Result<std::vector<ClaimState>> read_claims(documents::Database& database, Kind kind,
+                                            std::span<const std::string> claims);
+
+std::string claim_body(Kind kind, std::uint64_t number, std::int64_t now,
+                       std::string_view mark = {});
 
 }  // namespace davenport::chat

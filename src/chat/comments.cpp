@@ -13,12 +13,6 @@ namespace {
 // A page's first comment is looked for by counting; nobody pages that far.
 constexpr std::uint64_t furthest = 1'000'000'000;
 
-bool is_type(std::string_view type) {
-    return !type.empty() && type.size() <= 64 &&
-           type.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") ==
-               std::string_view::npos;
-}
-
 }  // namespace
 
 NewRow new_comment(Comment comment) {
@@ -70,7 +64,7 @@ Result<ShownComment> Chat::post(const Post& post) {
     faults.add("message", post.message.empty() ? "it is missing"
                                                : fault_of_text(post.message, max_message_bytes));
     if (!post.unique_id.empty()) faults.add("unique_temp_id", fault_of_unique_id(post.unique_id));
-    if (!is_type(post.type)) faults.add("type", "it must be of a-z, 0-9 and '_'");
+    faults.add("type", fault_of_type(post.type));
     if (post.type == "system_event")
         faults.add("type", "system events are posted with post_system_event_message");
     faults.add("payload", fault_of_text(post.payload, max_message_bytes));

@@ -1,6 +1,7 @@
 #include "ledger.hpp"
 
 #include "davenport/documents/records.hpp"
+#include "ledger_turn.hpp"
 #include "row_batch.hpp"
 
 #include <array>
@@ -9,7 +10,6 @@ namespace davenport::chat {
 namespace {
 
 constexpr std::size_t max_rows_together = 256;
-constexpr int max_import_attempts = 5;
 
 std::string quoted(std::string_view text) {
     std::string out;
@@ -18,27 +18,6 @@ std::string quoted(std::string_view text) {
 }
 
 }  // namespace
-
-// The right to write, while it lives.
-class Ledger::Turn {
-  public:
-    Turn(Ledger& ledger, std::unique_lock<std::mutex>& lock) : ledger_(ledger), lock_(lock) {
-        ledger_.changed_.wait(lock_, [&] { return !ledger_.writing_; });
-        ledger_.writing_ = true;
-        lock_.unlock();
-    }
-    ~Turn() {
-        lock_.lock();
-        ledger_.writing_ = false;
-        ledger_.changed_.notify_all();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-  private:
-    Ledger& ledger_;
-    std::unique_lock<std::mutex>& lock_;
-};
 
 Result<std::unique_ptr<Ledger>> Ledger::open(std::shared_ptr<documents::Database> database,
                                              const Clock& clock) {
@@ -88,56 +67,19 @@ Result<CreatedRow> Ledger::create(NewRow row) {
     }
 }
 
-Result<std::uint64_t> Ledger::create_all(const std::vector<NewRow>& rows, const Steps& steps) {
-    std::unique_lock lock(mutex_);
-    const Turn turn(*this, lock);
-    for (int attempt = 1;; ++attempt) {
-        DAVENPORT_ASSIGN(const std::uint64_t last, last_number(rows.front().kind));
-        DAVENPORT_TRY(steps.begin(last + 1));
-        const auto written = RowBatch(*this, clock_).write_under(rows, last + 1, steps.written);
-        if (written) return last + 1;
-        DAVENPORT_TRY(undo(rows, last + 1));
-        if (written.error().code != ErrorCode::conflict || attempt == max_import_attempts)
-            return fail(written.error());
-    }
-}
-
-Result<std::uint64_t> Ledger::count_created(const std::vector<NewRow>& rows, std::uint64_t first) {
-    std::uint64_t created = 0;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto body = get(rows[i].kind, first + i);
-        if (!body && body.error().code != ErrorCode::not_found) return fail(body.error());
-        if (body &&
-            claims_of(rows[i].kind, *body) == claims_of(rows[i].kind, rows[i].body(first + i)))
-            ++created;
-    }
-    return created;
-}
-
-Result<> Ledger::undo(const std::vector<NewRow>& rows, std::uint64_t first) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Kind kind = rows[i].kind;
-        const std::uint64_t number = first + i;
-        auto body = get(kind, number);
-        if (!body && body.error().code != ErrorCode::not_found) return fail(body.error());
-        if (body && claims_of(kind, *body) == claims_of(kind, rows[i].body(number)))
-            DAVENPORT_TRY(remove_row(kind, number));
-        for (const std::string& claim : rows[i].claims) {
-            DAVENPORT_ASSIGN(const ClaimState state, read_claim(*database_, kind, claim));
-            if (state.revision.empty() || state.holder != 0 || state.intended != number) continue;
-            const auto removed = documents::remove_record(*database_, claim, state.revision);
-            if (!removed && removed.error().code != ErrorCode::conflict &&
-                removed.error().code != ErrorCode::not_found)
-                return removed;
-        }
-    }
-    return {};
-}
-
 Result<std::optional<json::object>> Ledger::find(Kind kind, std::string_view claim) {
     DAVENPORT_ASSIGN(ClaimState state, read_claim(*database_, kind, claim));
     if (state.holder == 0) return std::optional<json::object>();
     return std::optional(std::move(state.row));
+}
+
+Result<std::vector<std::uint64_t>> Ledger::holders(Kind kind,
+                                                   const std::vector<std::string>& claims) {
+    DAVENPORT_ASSIGN(const auto states, read_claims(*database_, kind, claims));
+    std::vector<std::uint64_t> holders;
+    holders.reserve(states.size());
+    for (const ClaimState& state : states) holders.push_back(state.holder);
+    return holders;
 }
 
 Result<json::object> Ledger::get(Kind kind, std::uint64_t number) {

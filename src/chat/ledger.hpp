@@ -55,17 +55,32 @@ class Ledger {
         std::function<Result<>(std::uint64_t done)> written;  // may end it with an error
     };
     // All or none, under consecutive numbers, in order; nobody else of this process writes in
-    // between. Errors as in `create`, and then nothing is there any more. Returns the first number.
-    // `rows` are not empty, of one kind, their claims distinct.
-    Result<std::uint64_t> create_all(const std::vector<NewRow>& rows, const Steps& steps);
-    // After a crash within create_all: how many of the rows stand under the numbers from `first`.
-    Result<std::uint64_t> count_created(const std::vector<NewRow>& rows, std::uint64_t first);
-    // Takes away those that do, with their claims.
-    Result<> undo(const std::vector<NewRow>& rows, std::uint64_t first);
+    // between. Errors as in `create`, or conflict when somebody of another process came in between
+    // (or is about to: wait a little, then call again); nothing is there any more then, unless
+    // taking it away failed. Returns the first number. `rows` are not empty, of one kind, their
+    // claims distinct; `mark` is a text that no other call has used, without quotes.
+    Result<std::uint64_t> create_all(const std::vector<NewRow>& rows, const std::string& mark,
+                                     const Steps& steps);
+    // A call of create_all, as `begin` let it be noted.
+    struct Writing {
+        Kind kind = Kind::comment;
+        std::uint64_t first = 0, count = 0;
+        std::string mark;
+    };
+    // After a crash within it: how many of its rows are there.
+    Result<std::uint64_t> count_created(const Writing& writing);
+    // Takes those away, with their claims and with those of `claims` whose row never came.
+    Result<> undo(const Writing& writing, const std::vector<std::string>& claims = {});
 
     // The row that holds a claim; nullopt = it is free.
     Result<std::optional<json::object>> find(Kind kind, std::string_view claim);
+    // Of many claims, the numbers of the rows, in order, with few questions to the database; 0 = it
+    // is free.
+    Result<std::vector<std::uint64_t>> holders(Kind kind, const std::vector<std::string>& claims);
     Result<json::object> get(Kind kind, std::uint64_t number);  // not_found
+    // Many of them, in order; nullopt = it is not there.
+    Result<std::vector<std::optional<json::object>>> get_many(
+        Kind kind, const std::vector<std::uint64_t>& numbers);
     // Reads, edits and writes; starts over when somebody else was faster. What claims stand for
     // must stay.
     Result<json::object> update(Kind kind, std::uint64_t number,

@@ -9,7 +9,6 @@
 namespace davenport::chat {
 namespace {
 
-constexpr std::size_t max_participants = 10'000;
 constexpr std::uint64_t shown_comments = 20;
 
 NewRow new_row(const Room& room, bool claims_pair) {

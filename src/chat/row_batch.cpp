@@ -47,10 +47,10 @@ class Texts {
     std::deque<Text> texts_;
 };
 
-void add_claims(Texts& texts, const RowBatch::Item& item, std::int64_t now) {
+void add_claims(Texts& texts, const RowBatch::Item& item, std::int64_t now, std::string_view mark) {
     for (std::size_t i = 0; i < item.row->claims.size(); ++i)
         texts.add(item.row->claims[i], item.revisions[i],
-                  claim_body(item.row->kind, item.number, now), "chat_claim");
+                  claim_body(item.row->kind, item.number, now, mark), "chat_claim");
 }
 
 void add_row(Texts& texts, const RowBatch::Item& item) {
@@ -87,8 +87,10 @@ Result<bool> RowBatch::attempt(const Items& open) {
     Items ready;
     std::set<std::string_view> claimed_here;
     bool again = false;
-    for (Item* item : open) {
-        DAVENPORT_ASSIGN(const Claims claims, look_at_claims(*item));
+    DAVENPORT_ASSIGN(const std::vector<Claims> looked, look_at_claims(open));
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        Item* const item = open[i];
+        const Claims claims = looked[i];
         if (claims == Claims::held) continue;  // it has its outcome
         // Of two rows with one claim the first is written now; the other one finds it next time.
         const bool first =
@@ -116,12 +118,33 @@ Result<bool> RowBatch::attempt(const Items& open) {
            std::any_of(ready.begin(), ready.end(), [](Item* item) { return !item->outcome; });
 }
 
-Result<RowBatch::Claims> RowBatch::look_at_claims(Item& item) {
-    item.revisions.assign(item.row->claims.size(), {});
-    item.own.resize(item.row->claims.size());
-    for (std::size_t i = 0; i < item.row->claims.size(); ++i) {
-        const std::string& claim = item.row->claims[i];
-        DAVENPORT_ASSIGN(ClaimState state, read_claim(ledger_.database(), item.row->kind, claim));
+Result<std::vector<RowBatch::Claims>> RowBatch::look_at_claims(const Items& items) {
+    std::map<Kind, std::vector<std::string>> asked;
+    for (const Item* item : items) {
+        auto& claims = asked[item->row->kind];
+        claims.insert(claims.end(), item->row->claims.begin(), item->row->claims.end());
+    }
+    std::map<Kind, std::vector<ClaimState>> states;
+    for (const auto& [kind, claims] : asked) {
+        DAVENPORT_ASSIGN(states[kind], read_claims(ledger_.database(), kind, claims));
+    }
+    std::map<Kind, std::size_t> next;
+    std::vector<Claims> looked;
+    looked.reserve(items.size());
+    for (Item* item : items) {
+        const Kind kind = item->row->kind;
+        const std::size_t count = item->row->claims.size();
+        looked.push_back(look_at(*item, std::span(states[kind]).subspan(next[kind], count)));
+        next[kind] += count;
+    }
+    return looked;
+}
+
+RowBatch::Claims RowBatch::look_at(Item& item, std::span<ClaimState> states) {
+    item.revisions.assign(states.size(), {});
+    item.own.resize(states.size());
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        ClaimState& state = states[i];
         const bool ours = !state.revision.empty() && state.revision == item.own[i];
         if (state.holder != 0 && ours) {
             // It was written, and the answer that said so was lost.
@@ -129,7 +152,7 @@ Result<RowBatch::Claims> RowBatch::look_at_claims(Item& item) {
             return Claims::held;
         }
         if (state.holder != 0) {
-            item.outcome = taken(claim);
+            item.outcome = taken(item.row->claims[i]);
             return Claims::held;
         }
         // One from the future was taken before a clock was set back.
@@ -163,7 +186,7 @@ Result<> RowBatch::give_numbers(const Items& items) {
 Result<> RowBatch::write_at_once(const Items& items) {
     Texts texts;
     for (const Item* item : items) {
-        add_claims(texts, *item, now());
+        add_claims(texts, *item, now(), mark_);
         add_row(texts, *item);
     }
     auto outcomes =
@@ -179,7 +202,7 @@ Result<> RowBatch::write_claims(const Items& items) {
     Texts texts;
     for (Item* item : items) {
         item->claimed_at = now();
-        add_claims(texts, *item, item->claimed_at);
+        add_claims(texts, *item, item->claimed_at, mark_);
     }
     DAVENPORT_ASSIGN(
         const auto outcomes,
@@ -248,39 +271,48 @@ Result<> RowBatch::look_before(Item& item) {
     return {};
 }
 
+Result<> RowBatch::look_at_free(const Items& items) {
+    DAVENPORT_ASSIGN(const std::vector<Claims> looked, look_at_claims(items));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i]->outcome) return fail(items[i]->outcome->error());
+        if (looked[i] == Claims::awaited)
+            return fail(ErrorCode::conflict, "another writer is about to take {}",
+                        items[i]->row->claims.front());
+    }
+    return {};
+}
+
 Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t first,
                                const std::function<Result<>(std::uint64_t)>& written) {
     std::vector<Item> items(rows.size());
+    Items all;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         items[i].row = &rows[i];
         items[i].number = first + i;
-        DAVENPORT_ASSIGN(const Claims claims, look_at_claims(items[i]));
-        if (items[i].outcome) return fail(items[i].outcome->error());
-        if (claims == Claims::awaited)
-            return fail(ErrorCode::conflict, "another writer is about to take {}",
-                        rows[i].claims.front());
+        all.push_back(&items[i]);
     }
-    Items all;
-    for (Item& item : items) all.push_back(&item);
+    DAVENPORT_TRY(look_at_free(all));
     if (!ledger_.in_steps()) {
         const auto at_once = write_at_once(all);
         if (at_once) return written(rows.size());
+        if (at_once.error().code != ErrorCode::unsupported) return at_once;
         // As in `attempt`: look at the claims again.
-        if (at_once.error().code == ErrorCode::unsupported)
-            return fail(ErrorCode::conflict, "there are no transactions here");
-        return at_once;
+        DAVENPORT_TRY(look_at_free(all));
     }
-    for (std::size_t begin = 0; begin < all.size(); begin += rows_a_step) {
-        const Items step(
-            all.begin() + static_cast<std::ptrdiff_t>(begin),
-            all.begin() + static_cast<std::ptrdiff_t>(std::min(begin + rows_a_step, all.size())));
+    // From the last to the first: who writes meanwhile numbers its rows after the last one, and
+    // none of ours is in the way.
+    for (std::size_t end = all.size(); end > 0;) {
+        const std::size_t begin = end - std::min(end, rows_a_step);
+        const Items step(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                         all.begin() + static_cast<std::ptrdiff_t>(end));
         DAVENPORT_TRY(write_claims(step));
         DAVENPORT_TRY(write_rows(step));
         for (Item* item : step) {
             if (!item->outcome) return fail(ErrorCode::conflict, "another writer was faster");
             if (!*item->outcome) return fail(item->outcome->error());
         }
-        DAVENPORT_TRY(written(begin + step.size()));
+        end = begin;
+        DAVENPORT_TRY(written(all.size() - end));
     }
     return {};
 }

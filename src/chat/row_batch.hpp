@@ -2,6 +2,8 @@
 
 #include "ledger.hpp"
 
+#include <span>
+
 namespace davenport::chat {
 
 // Writes a number of rows with their claims. Used by the ledger, in the thread whose turn it is.
@@ -20,13 +22,16 @@ class RowBatch {
         std::int64_t claimed_at = 0;
     };
 
-    RowBatch(Ledger& ledger, const Clock& clock) : ledger_(ledger), clock_(clock) {}
+    // `mark` is written into every claim.
+    RowBatch(Ledger& ledger, const Clock& clock, std::string mark = {})
+        : ledger_(ledger), clock_(clock), mark_(std::move(mark)) {}
 
     // Every item gets its outcome.
     void write(std::vector<Item>& items);
 
     // All under the numbers from `first`, or conflict when a number or a claim was taken meanwhile;
-    // already_exists when a claim is held. After an error some may have been written.
+    // already_exists when a claim is held. After an error some may have been written if the engine
+    // has no transactions.
     Result<> write_under(const std::vector<NewRow>& rows, std::uint64_t first,
                          const std::function<Result<>(std::uint64_t)>& written);
 
@@ -35,7 +40,9 @@ class RowBatch {
     enum class Claims { free, held, awaited };
 
     Result<bool> attempt(const Items& open);  // true = something is left for another attempt
-    Result<Claims> look_at_claims(Item& item);
+    Result<std::vector<Claims>> look_at_claims(const Items& items);
+    Result<> look_at_free(const Items& items);  // an error unless all are
+    Claims look_at(Item& item, std::span<ClaimState> states);
     Result<> give_numbers(const Items& items);
     Result<> write_at_once(const Items& items);
     Result<> write_claims(const Items& items);  // those that lost theirs stay unclaimed
@@ -47,6 +54,7 @@ class RowBatch {
 
     Ledger& ledger_;
     const Clock& clock_;
+    const std::string mark_;
 };
 
 }  // namespace davenport::chat

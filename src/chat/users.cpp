@@ -8,8 +8,6 @@
 namespace davenport::chat {
 namespace {
 
-constexpr std::size_t max_password_bytes = 1024;
-
 Result<> check(const Login& login) {
     Faults faults;
     faults.add("email", fault_of_email(login.email));

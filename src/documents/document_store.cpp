@@ -31,6 +31,19 @@ std::unique_ptr<ByteSource> source_of(std::string bytes) {
     return std::make_unique<StringSource>(std::move(bytes));
 }
 
+Result<std::vector<std::optional<Document>>> Database::get_many(std::span<const std::string> ids) {
+    std::vector<std::optional<Document>> documents;
+    documents.reserve(ids.size());
+    for (const std::string& id : ids) {
+        auto document = get(id);
+        const bool missing = !document && document.error().code == ErrorCode::not_found &&
+                             document.error().detail != "no_db_file";
+        if (!document && !missing) return fail(std::move(document).error());
+        documents.push_back(missing ? std::nullopt : std::optional(std::move(*document)));
+    }
+    return documents;
+}
+
 Result<std::shared_ptr<Database>> DocumentStore::open_or_create(std::string_view name) {
     for (int attempt = 1;; ++attempt) {
         auto database = open(name);

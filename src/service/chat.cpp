@@ -67,6 +67,10 @@ Result<> Service::Impl::handle_chat() {
     DAVENPORT_ASSIGN(export_files, blobs::open_directory(settings.data.directory + "/exports"));
     auto zone = TimeZone::load(settings.chat.time_zone);
     if (!zone) return fail(ErrorCode::invalid_argument, "chat.time_zone: {}", zone.error().message);
+    DAVENPORT_ASSIGN(import_files, blobs::open_directory(settings.data.directory + "/imports"));
+    imports = std::make_unique<chat::Imports>(*import_files, *transfers, *runner, *applications,
+                                              *ledgers, clock, *zone);
+    runner->handle(std::string(chat::Imports::job_kind), imports->behaviour());
     chat::ExportOptions options{.zone = *zone};
     options.max_days = settings.chat.max_export_days;
     options.max_comments = static_cast<std::uint64_t>(settings.chat.max_export_comments);
@@ -91,6 +95,7 @@ Result<chat::Applications::Created> Service::create_application(std::string_view
         former.id = id;
         DAVENPORT_TRY(impl_->export_schedules->remove_all(former));
         DAVENPORT_TRY(impl_->exports->remove_all(former));
+        DAVENPORT_TRY(impl_->imports->remove_all(former));
     }
     return impl_->applications->create(id, webhook_url);
 }
@@ -104,6 +109,7 @@ Result<> Service::remove_application(std::string_view id) {
     DAVENPORT_ASSIGN(const chat::Application application, impl_->applications->get(id));
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
+    DAVENPORT_TRY(impl_->imports->remove_all(application));
     DAVENPORT_TRY(impl_->export_schedules->remove_all(application));
     return impl_->exports->remove_all(application);
 }
@@ -123,6 +129,10 @@ chat::ExportSchedules& Service::export_schedules() {
 
 chat::Exports& Service::exports() {
     return *impl_->exports;
+}
+
+chat::Imports& Service::imports() {
+    return *impl_->imports;
 }
 
 Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {

@@ -6,6 +6,7 @@
 #include "davenport/base/json.hpp"
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/chat/export_schedules.hpp"
+#include "davenport/chat/imports.hpp"
 
 #include <memory>
 #include <string>
@@ -43,7 +44,9 @@ struct Service::Impl {
     std::unique_ptr<chat::Ledgers> ledgers;
     std::unique_ptr<chat::Transfers> transfers;
     std::unique_ptr<blobs::BlobStore> export_files;
-    std::unique_ptr<chat::Exports> exports;  // its jobs use it: the runner goes first
+    std::unique_ptr<blobs::BlobStore> import_files;
+    std::unique_ptr<chat::Exports> exports;  // their jobs use them: the runner goes first
+    std::unique_ptr<chat::Imports> imports;
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<schedules::Scheduler> scheduler;
     std::unique_ptr<chat::ExportSchedules> export_schedules;

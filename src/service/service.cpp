@@ -209,6 +209,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                             }));
         DAVENPORT_TRY(impl->access->sweep());
         DAVENPORT_TRY(impl->exports->sweep());
+        DAVENPORT_TRY(impl->imports->sweep());
         DAVENPORT_TRY(impl->deliveries->start());
         DAVENPORT_TRY(impl->runner->start());
         DAVENPORT_TRY(impl->scheduler->start());

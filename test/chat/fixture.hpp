@@ -55,12 +55,6 @@ inline std::unique_ptr<Ledger> open(std::shared_ptr<documents::Database> databas
     return must(Ledger::open(std::move(database), clock));
 }
 
-// The number of the row that holds a claim; 0 = it is free.
-inline std::uint64_t holder(Ledger& ledger, Kind kind, const std::string& claim) {
-    const auto row = must(ledger.find(kind, claim));
-    return row ? static_cast<std::uint64_t>(integer_member(*row, "id").value_or(0)) : 0;
-}
-
 inline NewRow comment(const std::string& unique_id, std::uint64_t room = 1) {
     NewRow row;
     row.kind = Kind::comment;
@@ -131,16 +125,27 @@ inline Ledger::Steps no_steps() {
 
 // ---- many rows together
 
+// What tells one writing from others: no two of a test have one first row.
+inline Ledger::Writing writing_of(const std::vector<NewRow>& rows, std::uint64_t first) {
+    return {rows.front().kind, first, rows.size(), rows.front().claims.front()};
+}
 inline Result<std::uint64_t> create_all(Ledger& ledger, const std::vector<NewRow>& rows,
                                         const Ledger::Steps& steps = no_steps()) {
-    return ledger.create_all(rows, steps);
+    return ledger.create_all(rows, writing_of(rows, 0).mark, steps);
 }
 inline std::uint64_t count_created(Ledger& ledger, const std::vector<NewRow>& rows,
                                    std::uint64_t first) {
-    return must(ledger.count_created(rows, first));
+    return must(ledger.count_created(writing_of(rows, first)));
 }
 inline void undo(Ledger& ledger, const std::vector<NewRow>& rows, std::uint64_t first) {
-    must(ledger.undo(rows, first));
+    std::vector<std::string> claims;
+    for (const NewRow& row : rows)
+        claims.insert(claims.end(), row.claims.begin(), row.claims.end());
+    must(ledger.undo(writing_of(rows, first), claims));
+}
+// The number of the row that holds a claim; 0 = it is free.
+inline std::uint64_t holder(Ledger& ledger, const std::string& claim) {
+    return must(ledger.holders(Kind::comment, {claim})).front();
 }
 
 }  // namespace davenport::chat::test

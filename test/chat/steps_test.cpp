@@ -74,7 +74,7 @@ TEST_CASE("steps: a claim without its row is waited for, and taken over in the e
     s.one->before_rows = gone;
     CHECK_FALSE(s.ledger->create(comment("a")));
     REQUIRE(count_claims(*s.place.database) == 1);
-    CHECK(holder(*s.second, Kind::comment, comment_claim("a")) == 0);
+    CHECK_FALSE(holder(*s.second, comment_claim("a")));
 
     // Also by a ledger that has not written before.
     std::optional<Result<CreatedRow>> outcome;
@@ -150,7 +150,7 @@ TEST_CASE("steps: who comes too late gives way") {
         CHECK(created.before == 1);
     }
     CHECK(standing(*s.place.database).size() == items.size());
-    CHECK(holder(*s.ledger, Kind::comment, comment_claim("a")) == 1);
+    CHECK(holder(*s.ledger, comment_claim("a")) == 1);
 }
 
 TEST_CASE("steps: a row whose answer was lost was written") {

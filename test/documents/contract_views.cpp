@@ -359,3 +359,34 @@ TEST_CASE("counts by type follow every way a document's winner changes") {
     REQUIRE(require(f.database->write(batch, WriteMode::interactive, Atomicity::all))[0].error);
     CHECK(count({"peer"}) == 2U);
 }
+
+TEST_CASE("many documents at once") {
+    Fixture f;
+    std::vector<std::string> ids;
+    for (int i = 0; i < 1'200; ++i) ids.push_back(fmt::format("d{:04}", i));
+    for (const int i : {0, 7, 999, 1'000, 1'199})
+        put(*f.database, {ids[i], fmt::format(R"({{"n":{}}})", i)});
+    const std::string gone = put(*f.database, {"d0008", R"({"n":8})"});
+    put(*f.database, {"d0008", "{}", gone, true});
+    const std::string odd = "ä/b?c&\"d\" +%41";
+    put(*f.database, {odd, R"({"type":"peer","n":-1})"});
+    ids.insert(ids.end(), {odd, "d0007", std::string(5'000, 'x'), "_local/d", ""});
+
+    const auto found = require(f.database->get_many(ids));
+    REQUIRE(found.size() == ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const auto single = f.database->get(ids[i]);
+        INFO(ids[i].substr(0, 50));
+        REQUIRE(found[i].has_value() == single.has_value());
+        if (!single) continue;
+        CHECK(found[i]->id == ids[i]);
+        CHECK(found[i]->revision == single->revision);
+        CHECK(same_body(f.engine, found[i]->body, single->body));
+    }
+    CHECK(found[1'200]);
+    CHECK(found[1'201]);
+    CHECK(require(f.database->get_many({})).empty());
+
+    require(f.store->drop("tests"));
+    CHECK(error_of(f.database->get_many(ids)).code == ErrorCode::not_found);
+}

@@ -149,5 +149,9 @@ inline constexpr std::size_t max_unique_id_bytes = 512;
 inline constexpr std::size_t max_name_bytes = 1024;
 inline constexpr std::size_t max_url_bytes = 4096;
 inline constexpr std::size_t max_message_bytes = 64 * 1024;
+inline constexpr std::size_t max_type_bytes = 64;  // of a comment
+inline constexpr std::size_t max_password_bytes = 1024;
+inline constexpr std::size_t max_token_bytes = 4096;
+inline constexpr std::size_t max_participants = 10'000;  // of a room
 
 }  // namespace davenport::chat

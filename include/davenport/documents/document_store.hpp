@@ -182,6 +182,9 @@ class Database {
 
     // The winner, or `revision`. not_found with detail "missing" or "deleted".
     virtual Result<Document> get(std::string_view id, const ReadOptions& options = {}) = 0;
+    // The winners of many documents, in the order of `ids`; nullopt where `get` says not_found.
+    // Nothing of one moment: each may be of another state. Their bodies are in memory together.
+    virtual Result<std::vector<std::optional<Document>>> get_many(std::span<const std::string> ids);
     // Every leaf (open_revs=all), winner first; not_found when there is no trace of the document.
     virtual Result<std::vector<Document>> leaves(std::string_view id, bool history) = 0;
     // Which of `revisions` of `id` are not in the tree (_revs_diff).

@@ -5,6 +5,7 @@
 #include "davenport/chat/applications.hpp"
 #include "davenport/chat/chat.hpp"
 #include "davenport/chat/export_schedules.hpp"
+#include "davenport/chat/imports.hpp"
 #include "davenport/config/settings.hpp"
 #include "davenport/documents/document_store.hpp"
 #include "davenport/jobs/runner.hpp"
@@ -90,6 +91,7 @@ class Service {
     Result<chat::Chat> chat(const chat::Application& application);
     chat::Exports& exports();
     chat::ExportSchedules& export_schedules();
+    chat::Imports& imports();
     // Queues the application's webhook for a comment that was posted; once, however often called.
     Result<> announce(chat::Chat& chat, const chat::Comment& comment);
     // After an error of a call on the application: opens its database anew when it went away.

@@ -21,6 +21,7 @@ void add_user_routes(http::Router& router, const Surroundings& surroundings);
 void add_room_routes(http::Router& router, const Surroundings& surroundings);
 void add_comment_routes(http::Router& router, const Surroundings& surroundings);
 void add_export_routes(http::Router& router, const Surroundings& surroundings);
+void add_import_routes(http::Router& router, const Surroundings& surroundings);
 
 // Of a call's body.
 inline constexpr std::uint64_t max_call_bytes = 1u << 20;

@@ -34,6 +34,7 @@ void add_chat_routes(http::Router& router, const Surroundings& surroundings) {
     chat::add_room_routes(router, surroundings);
     chat::add_comment_routes(router, surroundings);
     chat::add_export_routes(router, surroundings);
+    chat::add_import_routes(router, surroundings);
     for (const std::string_view prefix : chat::prefixes)
         router.set_fallback(fmt::format("{}/", prefix), [](int status, const http::Request&) {
             const std::string_view message = status == 404   ? "there is no such call"

@@ -107,6 +107,32 @@ Result<> read_states(const Place& place, const std::vector<Pending*>& documents,
     return {};
 }
 
+Result<std::vector<std::optional<Document>>> read_documents(const Place& place,
+                                                            std::span<const std::string> ids) {
+    std::unordered_map<std::string_view, std::vector<std::size_t>> places;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        if (check_document_id(ids[i]) && !ids[i].starts_with("_local/"))
+            places[ids[i]].push_back(i);
+    std::vector<DocumentWrite> names(places.size());
+    std::vector<Pending> asked(places.size());
+    std::vector<Pending*> all;
+    for (const auto& [id, unused] : places) {
+        const std::size_t i = all.size();
+        names[i].id = id;
+        asked[i].write = &names[i];
+        all.push_back(&asked[i]);
+    }
+    std::vector<std::optional<Document>> documents(ids.size());
+    DAVENPORT_TRY(read_states(place, all, Conflicts::ignore,
+                              [&](Pending& pending, const CurrentState& state) -> Result<> {
+                                  if (state.found)
+                                      for (const std::size_t i : places[pending.write->id])
+                                          documents[i] = state.found->document;
+                                  return {};
+                              }));
+    return documents;
+}
+
 Result<bool> same_content(const Place& place, const Pending& pending, const FoundDocument& found) {
     if (!same_json(found.document.body, pending.write->body)) return false;
     return same_attachments(place, pending, found);

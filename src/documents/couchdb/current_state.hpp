@@ -5,6 +5,8 @@
 #include "place.hpp"
 
 #include <functional>
+#include <optional>
+#include <span>
 
 namespace davenport::documents::couchdb {
 
@@ -22,6 +24,11 @@ enum class Conflicts { ignore, list };
 Result<> read_states(const Place& place, const std::vector<Pending*>& documents,
                      Conflicts conflicts,
                      const std::function<Result<>(Pending&, const CurrentState&)>& take);
+
+// The winners, in the order of `ids`, which may repeat; nullopt where there is none. Goes around
+// ids that no document can have.
+Result<std::vector<std::optional<Document>>> read_documents(const Place& place,
+                                                            std::span<const std::string> ids);
 
 // Whether `pending` would change nothing about `found`: same text by meaning, same attachments.
 // Compares bytes where a server's digests say nothing: CouchDB takes them from what it compressed.

@@ -1,6 +1,7 @@
 #include "database.hpp"
 
 #include "davenport/documents/document_text.hpp"
+#include "current_state.hpp"
 #include "documents/document_build.hpp"
 #include "documents/edit.hpp"
 #include "identity.hpp"
@@ -86,6 +87,11 @@ Result<std::unique_ptr<Snapshot>> CouchdbDatabase::snapshot() {
 Result<Document> CouchdbDatabase::get(std::string_view id, const ReadOptions& options) {
     DAVENPORT_ASSIGN(auto found, read_document(place_, id, options));
     return std::move(found.document);
+}
+
+Result<std::vector<std::optional<Document>>> CouchdbDatabase::get_many(
+    std::span<const std::string> ids) {
+    return read_documents(place_, ids);
 }
 
 Result<std::vector<Document>> CouchdbDatabase::leaves(std::string_view id, bool history) {

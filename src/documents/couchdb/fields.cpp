@@ -47,6 +47,7 @@ std::string bounds_of(const Query& query, const FieldQuery& checked) {
 }  // namespace
 
 struct Fields::Asked {
+    std::string index;
     std::string design;
     Names fields;
     FieldQuery query;
@@ -122,12 +123,10 @@ Result<> Fields::ensure(std::string_view index, std::span<const std::string> fie
 
 Result<Fields::Asked> Fields::prepare(const Query& query) {
     DAVENPORT_ASSIGN(const auto names, known(query.index));
-    if (!names)
-        return fail(Error{ErrorCode::not_found,
-                          fmt::format("database \"{}\" has no such index", place_.name),
-                          "no_index"});
+    if (!names) return fail(no_index(query.index));
     Result<Asked> result{Asked{}};
     Asked& asked = *result;
+    asked.index = query.index;
     asked.design = fmt::format("{}{}", prefix, query.index);
     for (const std::string& name : *names) {
         std::string field;
@@ -168,6 +167,14 @@ Result<Fields::Asked> Fields::prepare(const Query& query) {
     return result;
 }
 
+// It may have been remembered of a database that was dropped and made anew.
+Error Fields::no_index(const std::string& index) {
+    const std::lock_guard lock(mutex_);
+    indexes_.erase(index);
+    return {ErrorCode::not_found, fmt::format("database \"{}\" has no such index", place_.name),
+            "no_index"};
+}
+
 Result<> Fields::each(const Asked& asked, Want want, std::uint64_t skip, std::uint64_t limit,
                       const std::function<Result<bool>(Match)>& take) {
     std::string bookmark = "null";
@@ -185,9 +192,12 @@ Result<> Fields::each(const Asked& asked, Want want, std::uint64_t skip, std::ui
         body += "}";
         DAVENPORT_ASSIGN(
             auto exchange,
-            open_answer(
-                place_.client(), post_request(place_.path + "/_find", std::move(body)),
-                [&](const Answer& answer) { return database_error(answer, place_, "a query"); }));
+            open_answer(place_.client(), post_request(place_.path + "/_find", std::move(body)),
+                        [&](const Answer& answer) {
+                            Error error = database_error(answer, place_, "a query");
+                            return error.detail == "no_usable_index" ? no_index(asked.index)
+                                                                     : error;
+                        }));
         JsonRows rows(std::move(exchange), "docs", place_.server->max_document_bytes());
         std::uint64_t seen = 0;
         while (true) {

@@ -37,6 +37,7 @@ class Fields {
     enum class Want { documents, values };
 
     Result<std::optional<Names>> known(const std::string& index);
+    Error no_index(const std::string& index);
     Result<Asked> prepare(const Query& query);
     // Hands over what matches until `take` says that it is enough.
     Result<> each(const Asked& asked, Want want, std::uint64_t skip, std::uint64_t limit,
