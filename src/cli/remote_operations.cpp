@@ -84,6 +84,7 @@ class RemoteOperations final : public Operations {
     Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
         std::string query =
             wishes.mode == RestoreWishes::Mode::exact ? "?mode=exact" : "?mode=overlay";
+        if (wishes.history == RestoreWishes::History::exact) query += "&history=exact";
         if (wishes.run == RestoreWishes::Run::dry) query += "&dry_run=true";
         const auto skip = [&](std::string_view name, const std::vector<std::string>& ids) {
             if (!ids.empty())
