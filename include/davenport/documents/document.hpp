@@ -61,8 +61,8 @@ struct DocumentView {
     std::string_view sequence;  // of its last change; opaque
 
     // On request only (Revisions::leaves).
-    std::span<const std::string> history;    // as in Document
-    std::span<const Document> other_leaves;  // with their histories, winner's order
+    std::span<const std::string> history = {};    // as in Document
+    std::span<const Document> other_leaves = {};  // with their histories, winner's order
 };
 
 // JSON object text, name -> {"content_type","revpos","digest","length","stub":true}.

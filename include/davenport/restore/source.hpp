@@ -25,7 +25,7 @@ struct SourceDocument {
     bool deleted = false;                // an uploaded doc with "_deleted": true
 
     // Of `revisions()` only: the revision and what came before it, newest first.
-    std::vector<std::string> history;
+    std::vector<std::string> history = {};
     // It is not among SourceDatabase::documents: a tombstone, or not the first leaf of a document.
     bool further = false;
 };
