@@ -45,8 +45,8 @@ class MemoryCursor final : public DocumentCursor {
 
   private:
     Result<> show_revisions(const Item& item) {
-        DAVENPORT_ASSIGN(leaves_, build_leaves(item.document->tree, item.id,
-                                               item.document->sequence, true));
+        DAVENPORT_ASSIGN(leaves_,
+                         build_leaves(item.document->tree, item.id, item.document->sequence, true));
         view_.history = leaves_.front().history;
         view_.other_leaves = std::span(leaves_).subspan(1);
         return {};

@@ -50,8 +50,8 @@ class DatabaseBackup::SegmentSink {
         if (presence_) {
             DAVENPORT_ASSIGN(const Held before, presence_->find(record.id));
             // One that only hides; where tombstones are data, it may hide one of them, too.
-            const bool hides = before == Held::document ||
-                               (before == Held::tombstone && backup_.keeps_leaves());
+            const bool hides =
+                before == Held::document || (before == Held::tombstone && backup_.keeps_leaves());
             if (record.tombstone && record.extra.empty() && !hides) return {};
             backup_.entry_.documents += record.tombstone ? 0 : 1;
             backup_.entry_.documents -= before == Held::document ? 1 : 0;
@@ -140,14 +140,12 @@ Result<> DatabaseBackup::choose_base() {
     const documents::DatabaseInfo& info = snapshot_->info();
     DAVENPORT_ASSIGN(base_, vault_.base_for(entry_.name));
     if (!base_) return {};
-    const bool usable = !info.identity.empty() && base_->identity == info.identity &&
-                        !base_->first_sequence.empty() &&
-                        !went_backwards(base_->first_sequence, info.sequence) &&
-                        sorted(base_->skipped_types) == entry_.skipped_types &&
-                        std::all_of(std::begin(kinds_with_leaves), std::end(kinds_with_leaves),
-                                    [&](std::string_view kind) {
-                                        return base_->includes(kind) == keeps_leaves();
-                                    });
+    const bool usable =
+        !info.identity.empty() && base_->identity == info.identity &&
+        !base_->first_sequence.empty() && !went_backwards(base_->first_sequence, info.sequence) &&
+        sorted(base_->skipped_types) == entry_.skipped_types &&
+        std::all_of(std::begin(kinds_with_leaves), std::end(kinds_with_leaves),
+                    [&](std::string_view kind) { return base_->includes(kind) == keeps_leaves(); });
     if (!usable) {
         base_.reset();
         return {};
@@ -253,10 +251,9 @@ Result<> DatabaseBackup::complete(vault::Record& record, const documents::Docume
         if (leaf.history.empty())
             return fail(ErrorCode::corrupt, "revision {} of document {} has no history",
                         leaf.revision, document.id);
-        DAVENPORT_ASSIGN(
-            const std::string attachments,
-            store_attachments(*snapshot_, vault_, {document.id, leaf.revision, leaf.attachments},
-                              known));
+        DAVENPORT_ASSIGN(const std::string attachments,
+                         store_attachments(*snapshot_, vault_,
+                                           {document.id, leaf.revision, leaf.attachments}, known));
         text.add_leaf(leaf.revision, leaf.deleted, leaf.body, attachments,
                       std::span(leaf.history).subspan(1));
         if (!attachments.empty()) known.push_back(attachments);

@@ -122,7 +122,8 @@ class DryRun {
         const SkippedIds& skip = skipped_ids(options_, name);
         DAVENPORT_ASSIGN(auto snapshot, snapshot_of(name));
         DAVENPORT_ASSIGN(auto winners, Winners::of(source_, database));
-        DAVENPORT_ASSIGN(auto selection, Selection::open(source_, database, options_.history, *winners, skip));
+        DAVENPORT_ASSIGN(auto selection,
+                         Selection::open(source_, database, options_.history, *winners, skip));
         const std::uint64_t done_before = progress_.documents_done;
         for (std::uint64_t compared = 1;; ++compared) {
             DAVENPORT_ASSIGN(const SourceDocument* document, selection->next());

@@ -67,13 +67,15 @@ class Restore {
 
     Result<> write_documents(const SourceDatabase& database, Winners& winners,
                              const SkippedIds& skip, documents::Database& target) {
-        DAVENPORT_ASSIGN(auto selection, Selection::open(source_, database, options_.history, winners, skip));
+        DAVENPORT_ASSIGN(auto selection,
+                         Selection::open(source_, database, options_.history, winners, skip));
         BatchReader reader(std::move(selection), options_.batch_documents, options_.batch_bytes);
         const std::uint64_t done_before = progress_.documents_done;
         for (bool more = true; more;) {
             DAVENPORT_ASSIGN(Batch batch, reader.next());
             more = !batch.last;
-            if (batch.deletions && !exact_history()) DAVENPORT_TRY(drop_needless_deletions(batch.writes, target));
+            if (batch.deletions && !exact_history())
+                DAVENPORT_TRY(drop_needless_deletions(batch.writes, target));
             DAVENPORT_TRY(write(batch.writes, target));
             counts().skipped = batch.skipped;
             progress_.documents_done = done_before + batch.read;
@@ -107,8 +109,8 @@ class Restore {
     Result<> write(const std::vector<documents::DocumentWrite>& writes,
                    documents::Database& target) {
         if (writes.empty()) return {};
-        const auto mode = exact_history() ? documents::WriteMode::replicated
-                                          : documents::WriteMode::overwrite;
+        const auto mode =
+            exact_history() ? documents::WriteMode::replicated : documents::WriteMode::overwrite;
         DAVENPORT_ASSIGN(const auto outcomes,
                          target.write(writes, mode, documents::Atomicity::each));
         if (outcomes.size() != writes.size()) {

@@ -16,7 +16,8 @@ using SkippedIds = std::set<std::string, std::less<>>;
 const SkippedIds& skipped_ids(const RestoreOptions& options, std::string_view database);
 
 // The documents of one database of a source that a restore has to write: the last with each id, or
-// all leaves for an exact history, without the skipped ones. Not thread-safe, but may move between threads.
+// all leaves for an exact history, without the skipped ones. Not thread-safe, but may move between
+// threads.
 class Selection {
   public:
     // All must outlive it.

@@ -207,8 +207,8 @@ class VaultSource final : public Source {
             const bool revisions = entry.includes(vault::with_revisions) &&
                                    entry.includes(vault::with_conflicts) &&
                                    entry.includes(vault::with_tombstones);
-            databases_.push_back({entry.name, entry.documents, entry.security, entry.skipped_types,
-                                  revisions});
+            databases_.push_back(
+                {entry.name, entry.documents, entry.security, entry.skipped_types, revisions});
         }
     }
 

@@ -9,8 +9,8 @@
 
 namespace davenport::vault {
 
-// Appends the "sha256" members of an attachments text. An attachment without one has no bytes in the
-// vault.
+// Appends the "sha256" members of an attachments text. An attachment without one has no bytes in
+// the vault.
 Result<> collect_attachments(std::string_view text, std::vector<Sha256Digest>& digests);
 // Of everything that the record names: its own attachments and those of the document's other
 // leaves.

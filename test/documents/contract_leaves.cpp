@@ -25,8 +25,12 @@ std::map<std::string, Seen> leaves_since(Database& database, const std::string& 
     std::map<std::string, Seen> all;
     const auto read = [&](DocumentCursor& cursor) {
         while (const DocumentView* view = require(cursor.next())) {
-            Seen seen{std::string(view->revision), std::string(view->body),
-                      std::string(view->attachments), view->deleted, {}, {}};
+            Seen seen{std::string(view->revision),
+                      std::string(view->body),
+                      std::string(view->attachments),
+                      view->deleted,
+                      {},
+                      {}};
             seen.history.assign(view->history.begin(), view->history.end());
             seen.others.assign(view->other_leaves.begin(), view->other_leaves.end());
             all.insert_or_assign(std::string(view->id), std::move(seen));

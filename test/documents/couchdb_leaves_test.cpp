@@ -87,14 +87,13 @@ TEST_CASE("couchdb leaves: an answer that breaks off goes on with the next docum
                                            found("a", "2-b") + "," + found("b", "1-a"));
                 break;
             case 2:  // Whether b was all there is only known from what follows.
-                CHECK(seen.body ==
-                      R"({"docs":[{"id":"b","rev":"1-a"},{"id":"c","rev":"1-a"}]})");
+                CHECK(seen.body == R"({"docs":[{"id":"b","rev":"1-a"},{"id":"c","rev":"1-a"}]})");
                 cut_answer(connection, "{\"results\":[" + found("b", "1-a") + "," +
                                            found("c", "1-a").substr(0, 30));
                 break;
             default:
-                connection.answer(200, "{\"results\":[" + found("b", "1-a") + "," +
-                                           found("c", "1-a") + "]}");
+                connection.answer(
+                    200, "{\"results\":[" + found("b", "1-a") + "," + found("c", "1-a") + "]}");
         }
         return true;
     });
@@ -116,11 +115,11 @@ TEST_CASE("couchdb leaves: what is newer than its change makes another pass") {
             return true;
         }
         if (!seen.path.starts_with("/db/_bulk_get")) return false;
-        connection.answer(200, "{\"results\":[" + found("a", "2-b") +
-                                   (holds(seen.body, "\"b\"")
-                                        ? "," + found("b", "3-c") + "," + found("b", "3-b")
-                                        : "") +
-                                   "]}");
+        connection.answer(
+            200, "{\"results\":[" + found("a", "2-b") +
+                     (holds(seen.body, "\"b\"") ? "," + found("b", "3-c") + "," + found("b", "3-b")
+                                                : "") +
+                     "]}");
         return true;
     });
     const auto snapshot = require(server.open()->snapshot());
@@ -162,14 +161,14 @@ TEST_CASE("couchdb leaves: what can't be read is an error that names it") {
         if (what == "refused")
             connection.answer(403, R"({"error":"forbidden","reason":"not you"})");
         else
-            connection.answer(
-                200, "{\"results\":[" +
-                         (what == "missing"     ? missing("a", "1-a")
-                          : what == "left out"  ? std::string()
-                          : what == "another's" ? found("b", "1-a")
-                                                : R"({"id":"a","docs":[{"ok":{"_id":"a",)"
-                                                  R"("_rev":"1-a"}}]})") +
-                         "]}");
+            connection.answer(200,
+                              "{\"results\":[" +
+                                  (what == "missing"     ? missing("a", "1-a")
+                                   : what == "left out"  ? std::string()
+                                   : what == "another's" ? found("b", "1-a")
+                                                         : R"({"id":"a","docs":[{"ok":{"_id":"a",)"
+                                                           R"("_rev":"1-a"}}]})") +
+                                  "]}");
         return true;
     });
     const Error error = error_of_all(server);

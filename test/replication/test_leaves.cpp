@@ -38,10 +38,10 @@ struct Setting {
 };
 
 bool claims_leaves(const vault::DatabaseManifest& entry) {
-    const bool all = entry.includes("revisions") && entry.includes("conflicts") &&
-                     entry.includes("tombstones");
-    const bool any = entry.includes("revisions") || entry.includes("conflicts") ||
-                     entry.includes("tombstones");
+    const bool all =
+        entry.includes("revisions") && entry.includes("conflicts") && entry.includes("tombstones");
+    const bool any =
+        entry.includes("revisions") || entry.includes("conflicts") || entry.includes("tombstones");
     CHECK(all == any);
     return all;
 }
@@ -75,7 +75,8 @@ TEST_CASE("incremental backups follow every leaf") {
     Setting setting(GENERATE("memory", "embedded", "couchdb"));
     auto& things = *setting.things;
     fill_with_leaves(things);
-    for (int i = 0; i < 200; ++i) graft(things, fmt::format("many{}", i), {{"1-aa"}, false, "{}", {}});
+    for (int i = 0; i < 200; ++i)
+        graft(things, fmt::format("many{}", i), {{"1-aa"}, false, "{}", {}});
     const auto first = setting.back_up("first");
     const PlainLeaves before = all_leaves(things);
 
@@ -87,12 +88,13 @@ TEST_CASE("incremental backups follow every leaf") {
     CHECK(all_leaves(*setting.vault, second) == all_leaves(things));
     CHECK(all_leaves(*setting.vault, first) == before);
     std::vector<std::string> differences;
-    must(setting.vault->diff("first", "second", [&](const vault::Difference& difference) -> Result<> {
-        CHECK(difference.kind == vault::Difference::Kind::changed);
-        CHECK(difference.before_revision == difference.after_revision);
-        differences.push_back(difference.id);
-        return {};
-    }));
+    must(setting.vault->diff("first", "second",
+                             [&](const vault::Difference& difference) -> Result<> {
+                                 CHECK(difference.kind == vault::Difference::Kind::changed);
+                                 CHECK(difference.before_revision == difference.after_revision);
+                                 differences.push_back(difference.id);
+                                 return {};
+                             }));
     CHECK(differences == std::vector<std::string>{"conflict"});
 
     // A tombstone revives, a document goes, a new conflict comes.
@@ -130,8 +132,7 @@ TEST_CASE("compaction carries leaves, and what they refer to is no garbage") {
     CHECK(setting.sound());
 
     // An attachment that only a losing leaf has.
-    must(setting.vault->store().remove(
-        "attachments/" + to_hex(as_bytes(sha256("loser's")))));
+    must(setting.vault->store().remove("attachments/" + to_hex(as_bytes(sha256("loser's")))));
     const auto checked = must(setting.vault->verify({}, {}));
     REQUIRE(checked.findings.size() == 1);
     CHECK(checked.findings[0].message.find("'late'") != std::string::npos);
@@ -156,10 +157,11 @@ TEST_CASE("another setting makes a full backup, which claims what it holds") {
     CHECK(back.segments == winners.segments);
     CHECK(contents(*setting.vault, back) == contents(*setting.things));
     // No document differs for a reader.
-    must(setting.vault->diff("winners", "leaves", [&](const vault::Difference& difference) -> Result<> {
-        FAIL(difference.id);
-        return {};
-    }));
+    must(setting.vault->diff("winners", "leaves",
+                             [&](const vault::Difference& difference) -> Result<> {
+                                 FAIL(difference.id);
+                                 return {};
+                             }));
 }
 
 TEST_CASE("documents of a skipped type have no leaves in a backup, and lose those they had") {

@@ -141,8 +141,7 @@ TEST_CASE("an exact history is refused where it could not come of it") {
     CHECK(error.code == ErrorCode::invalid_argument);
     CHECK(error.message.find("revisions of things") != std::string::npos);
     auto source = must(restore::from_vault(*setting.vault, "winners"));
-    CHECK(restore::run(*source, store, exact_history(), {}).error().code ==
-          ErrorCode::unsupported);
+    CHECK(restore::run(*source, store, exact_history(), {}).error().code == ErrorCode::unsupported);
     // A tombstone, too, was a document.
     auto things = must(store.open_or_create("things"));
     put(*things, "a", "{}");

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-// JSON as text: looking into it and changing one member without parsing the rest, which may be deep,
-// large or spelled in a way that has to stay. All of it takes valid JSON, which the body of a stored
-// document is; any other text gives some answer and never a read past its end.
+// JSON as text: looking into it and changing one member without parsing the rest, which may be
+// deep, large or spelled in a way that has to stay. All of it takes valid JSON, which the body of a
+// stored document is; any other text gives some answer and never a read past its end.
 namespace davenport {
 
 enum class Walk { go_on, stop };

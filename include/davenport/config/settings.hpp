@@ -40,7 +40,7 @@ struct Settings {
         std::string sessions = "athena_sessions";
         std::string system = "athena_system";
         std::vector<std::string> others;  // further protected databases, by name
-        std::string couchdb_url;  // without credentials: `load` moves them to the next two
+        std::string couchdb_url;          // without credentials: `load` moves them to the next two
         std::string couchdb_user;
         std::string couchdb_password;
         std::string couchdb_login = "basic";  // or cookie

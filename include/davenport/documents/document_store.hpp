@@ -128,9 +128,9 @@ class Snapshot {
     virtual std::string reached()
         const = 0;  // after a cursor ended; equals info().sequence if exact
 
-    // For a backup: every document that changed after `since` ("" = all that exist). Tombstones come
-    // only after a non-empty `since`, or with Revisions::leaves. A change to any leaf is one. The
-    // engine picks the cheaper way and says in which order they come. invalid_argument for a
+    // For a backup: every document that changed after `since` ("" = all that exist). Tombstones
+    // come only after a non-empty `since`, or with Revisions::leaves. A change to any leaf is one.
+    // The engine picks the cheaper way and says in which order they come. invalid_argument for a
     // sequence that this database never had.
     struct ChangedDocuments {
         std::unique_ptr<DocumentCursor> cursor;

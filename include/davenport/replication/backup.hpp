@@ -47,10 +47,10 @@ inline constexpr std::string_view every_type = "every_type";
 
 // Documents -> vault. Takes a snapshot of each database in turn, writes what changed since the
 // newest backup as a segment on top of its segments (everything, when there is none, the identity
-// differs, the sequence went backwards, or what is to be backed up changed), then commits the manifest. A
-// missing database is not_found and named; a document or attachment that can't be read ends it with
-// an error that names it. Nothing is committed unless all of it was read. Idempotent for an id that
-// is committed already: gives its manifest back.
+// differs, the sequence went backwards, or what is to be backed up changed), then commits the
+// manifest. A missing database is not_found and named; a document or attachment that can't be read
+// ends it with an error that names it. Nothing is committed unless all of it was read. Idempotent
+// for an id that is committed already: gives its manifest back.
 Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& vault,
                                 const Clock& clock, const BackupOptions& options,
                                 const BackupProgress& progress);

@@ -20,8 +20,8 @@ struct Record {
     // {"content_type","digest","length","revpos","sha256"}; the bytes are the blob
     // `attachments/<sha256>` of the vault. Empty = none.
     std::string_view attachments;
-    // JSON text, an object of further facts: revision history and conflicts (revisions.hpp), for full
-    // fidelity; empty = none. Readers that do not know a member keep it.
+    // JSON text, an object of further facts: revision history and conflicts (revisions.hpp), for
+    // full fidelity; empty = none. Readers that do not know a member keep it.
     std::string_view extra;
 };
 

@@ -8,8 +8,9 @@
 namespace davenport::documents::couchdb {
 namespace {
 
-constexpr std::size_t max_documents = 1'000;
-constexpr std::size_t max_revisions = 4'000;
+// As many as CouchDB's own replicator asks for at one time.
+constexpr std::size_t max_documents = 500;
+constexpr std::size_t max_revisions = 2'000;
 constexpr std::size_t max_refusal_bytes = 64 * 1024;
 
 bool are_those(const std::vector<FoundDocument>& found, std::vector<std::string> asked) {
@@ -89,8 +90,7 @@ Result<> LeavesPage::read_document() {
         if (!ahead_->error.empty()) error_ = ahead_->error;
         ahead_.reset();
     }
-    if (!any)
-        return fail(ErrorCode::corrupt, "the answer says nothing about document \"{}\"", id);
+    if (!any) return fail(ErrorCode::corrupt, "the answer says nothing about document \"{}\"", id);
     return {};
 }
 

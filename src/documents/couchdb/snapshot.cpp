@@ -28,7 +28,8 @@ Result<Snapshot::ChangedDocuments> CouchdbSnapshot::changed_since(std::string_vi
         return fail(ErrorCode::invalid_argument,
                     "the given sequence is none that database \"{}\" has had", place_.name);
     if (revisions == Revisions::leaves) {
-        auto leaves = std::make_unique<LeavesCursor>(place_, std::string(since), progress_, settle_);
+        auto leaves =
+            std::make_unique<LeavesCursor>(place_, std::string(since), progress_, settle_);
         DAVENPORT_TRY(leaves->open());
         return ChangedDocuments{std::move(leaves), Order::by_sequence};
     }

@@ -206,8 +206,7 @@ class ChangedCursor final : public DocumentCursor {
             // The winner's content is in the row.
             DAVENPORT_ASSIGN(stored.revision, RevisionId::parse(document_.revision));
             stored.deleted = document_.deleted;
-            DAVENPORT_ASSIGN(const RevisionTree tree,
-                             view_->reader().tree(document_.id, stored));
+            DAVENPORT_ASSIGN(const RevisionTree tree, view_->reader().tree(document_.id, stored));
             DAVENPORT_TRY(load_leaves(tree, stored.revision));
         }
         document_.history = history_;
@@ -284,12 +283,15 @@ Result<std::unique_ptr<DocumentCursor>> changed_cursor(View view, std::int64_t s
                     "sequence {} lies after the last one of database \"{}\", {}", since,
                     view->connection().label(), state.sequence);
     if (since == 0)
-        return std::make_unique<ChangedCursor>(std::move(view), revisions == Revisions::winners ? scan_all_sql : scan_sql, since, revisions, std::nullopt);
+        return std::make_unique<ChangedCursor>(
+            std::move(view), revisions == Revisions::winners ? scan_all_sql : scan_sql, since,
+            revisions, std::nullopt);
     const std::int64_t total = state.documents + state.tombstones;
     const std::int64_t most = std::min(max_lookups, std::max(few_lookups, total / lookup_share));
     DAVENPORT_ASSIGN(const std::int64_t changed, count_changed(view->connection(), since, most));
     if (changed > most)
-        return std::make_unique<ChangedCursor>(std::move(view), scan_sql, since, revisions, std::nullopt);
+        return std::make_unique<ChangedCursor>(std::move(view), scan_sql, since, revisions,
+                                               std::nullopt);
     return std::make_unique<ChangedCursor>(std::move(view), lookup_sql, since, revisions, changed);
 }
 
