@@ -27,7 +27,7 @@ Result<Wishes> wishes_of(const http::Request& http_request) {
     DAVENPORT_ASSIGN(
         const auto parameters,
         query_parameters(http_request, {"skip_system", "skip_components", "skip_sessions", "mode",
-                                        "dry_run", "skip_cache"}));
+                                        "history", "dry_run", "skip_cache"}));
     Wishes wishes;
     service::RestoreRequest& request = wishes.request;
     for (const auto& [name, value] : parameters) {
@@ -41,6 +41,10 @@ Result<Wishes> wishes_of(const http::Request& http_request) {
             if (value != "overlay" && value != "exact")
                 return fail(ErrorCode::invalid_argument, "mode must be overlay or exact");
             if (value == "exact") request.mode = restore::Mode::exact;
+        } else if (name == "history") {
+            if (value != "fresh" && value != "exact")
+                return fail(ErrorCode::invalid_argument, "history must be fresh or exact");
+            if (value == "exact") request.history = restore::History::exact;
         } else if (name == "dry_run") {
             if (value != "true" && value != "false")
                 return fail(ErrorCode::invalid_argument, "dry_run must be true or false");

@@ -10,6 +10,7 @@ struct Options : CommonOptions {
     RestoreWishes wishes;
     bool exact = false;
     bool dry_run = false;
+    std::string history = "fresh";
 };
 
 std::string counts_text(const json::object& counts) {
@@ -27,6 +28,8 @@ std::string counts_text(const json::object& counts) {
 
 int run(Options& options) {
     options.wishes.mode = options.exact ? RestoreWishes::Mode::exact : RestoreWishes::Mode::overlay;
+    options.wishes.history =
+        options.history == "exact" ? RestoreWishes::History::exact : RestoreWishes::History::fresh;
     options.wishes.run = options.dry_run ? RestoreWishes::Run::dry : RestoreWishes::Run::real;
     const auto operations = options.operations();
     if (!operations) return report(operations.error());
@@ -66,6 +69,13 @@ void add_restore(CLI::App& program, Work& chosen) {
     command->add_option("--skip-system", options->wishes.skip_system, "the same for system");
     command->add_flag("--exact", options->exact,
                       "also delete documents that the backup does not hold");
+    command
+        ->add_option(
+            "--history", options->history,
+            "fresh: new revisions; exact: every leaf with its own revision id and history, "
+            "into empty databases")
+        ->check(CLI::IsMember({"fresh", "exact"}))
+        ->capture_default_str();
     command->add_flag("--dry-run", options->dry_run, "only count what would change");
     command->add_option("--webhook", options->wishes.webhook_url, "URL that is told the result");
     options->add_data_options(*command);

@@ -58,6 +58,8 @@ class LocalOperations final : public Operations {
         service::RestoreRequest request;
         request.mode = wishes.mode == RestoreWishes::Mode::exact ? restore::Mode::exact
                                                                  : restore::Mode::overlay;
+        request.history = wishes.history == RestoreWishes::History::exact ? restore::History::exact
+                                                                          : restore::History::fresh;
         request.skip_components = wishes.skip_components;
         request.skip_sessions = wishes.skip_sessions;
         request.skip_system = wishes.skip_system;

@@ -26,6 +26,7 @@ struct RestoreWishes {
     std::vector<std::string> skip_components, skip_sessions, skip_system;
     std::string webhook_url;
     enum class Mode { overlay, exact } mode = Mode::overlay;
+    enum class History { fresh, exact } history = History::fresh;
     enum class Run { real, dry } run = Run::real;
 };
 

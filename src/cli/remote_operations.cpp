@@ -60,10 +60,9 @@ class RemoteOperations final : public Operations {
         static constexpr std::string_view counts[] = {"backups", "segments", "attachments",
                                                       "bytes"};
         for (const std::string& id : ids) {
-            DAVENPORT_ASSIGN(
-                const json::object one,
-                HttpClient::expect(client_.send(
-                    "GET", path("/backups/" + percent_encode(id) + "/verification"))));
+            DAVENPORT_ASSIGN(const json::object one,
+                             HttpClient::expect(client_.send(
+                                 "GET", path("/backups/" + percent_encode(id) + "/verification"))));
             if (!boolean_member(one, "sound").value_or(false)) sum["sound"] = false;
             for (const std::string_view count : counts)
                 sum[json::string_view(count.data(), count.size())] =
@@ -76,18 +75,17 @@ class RemoteOperations final : public Operations {
     }
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
-        return HttpClient::expect(
-            client_.send("GET", path("/backups/" + percent_encode(before) + "/diff/" +
-                                     percent_encode(after))));
+        return HttpClient::expect(client_.send(
+            "GET", path("/backups/" + percent_encode(before) + "/diff/" + percent_encode(after))));
     }
 
     Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
         std::string query =
             wishes.mode == RestoreWishes::Mode::exact ? "?mode=exact" : "?mode=overlay";
+        if (wishes.history == RestoreWishes::History::exact) query += "&history=exact";
         if (wishes.run == RestoreWishes::Run::dry) query += "&dry_run=true";
         const auto skip = [&](std::string_view name, const std::vector<std::string>& ids) {
-            if (!ids.empty())
-                query += fmt::format("&{}={}", name, percent_encode(list_text(ids)));
+            if (!ids.empty()) query += fmt::format("&{}={}", name, percent_encode(list_text(ids)));
         };
         skip("skip_components", wishes.skip_components);
         skip("skip_sessions", wishes.skip_sessions);
@@ -104,8 +102,8 @@ class RemoteOperations final : public Operations {
             std::string body;
             if (!wishes.webhook_url.empty())
                 body = to_text(json::object{{"client_webhook_url", wishes.webhook_url}});
-            sent = client_.send(
-                "PUT", path("/backups/" + percent_encode(wishes.source)) + query, body);
+            sent = client_.send("PUT", path("/backups/" + percent_encode(wishes.source)) + query,
+                                body);
         }
         DAVENPORT_ASSIGN(json::object answer, HttpClient::expect(sent));
         if (wishes.run == RestoreWishes::Run::dry) return answer;

@@ -72,6 +72,8 @@ const Row rows[] = {
     {DAVENPORT_SETTING(databases, cache_bytes), "page cache of each embedded database", 1 << 20,
      1 << 30},
     {DAVENPORT_SETTING(backup, skipped_types), "document types that backups leave out"},
+    {DAVENPORT_SETTING(backup, revisions),
+     "winners, or leaves: also conflicts, tombstones and revision histories"},
     {DAVENPORT_SETTING(backup, max_segments),
      "segments a backup needs before older ones are merged", 2, 64},
     {DAVENPORT_SETTING(console, deployer_url), "goes into the rebuilt whitelist"},
@@ -275,6 +277,10 @@ Result<> check(const Settings& settings) {
     if (login != "basic" && login != "cookie")
         return fail(ErrorCode::invalid_argument,
                     "databases.couchdb_login is \"{}\"; it must be basic or cookie", login);
+    const std::string& revisions = settings.backup.revisions;
+    if (revisions != "winners" && revisions != "leaves")
+        return fail(ErrorCode::invalid_argument,
+                    "backup.revisions is \"{}\"; it must be winners or leaves", revisions);
     const std::string& listen = settings.http.listen;
     const std::size_t colon = listen.rfind(':');
     int port = -1;

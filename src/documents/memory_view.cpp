@@ -14,6 +14,7 @@ struct Item {
     std::string revision;
     std::string sequence;
     const RevisionNode* leaf;
+    const MemoryDocument* document = nullptr;  // where all its revisions are to be shown
 };
 
 Item item_of(std::string_view id, const MemoryDocument& document, const RevisionTree::Entry& leaf) {
@@ -38,15 +39,25 @@ class MemoryCursor final : public DocumentCursor {
             view_.body = item.leaf->content.body;
             view_.attachments = item.leaf->content.attachments;
         }
+        if (item.document != nullptr) DAVENPORT_TRY(show_revisions(item));
         return &view_;
     }
 
   private:
+    Result<> show_revisions(const Item& item) {
+        DAVENPORT_ASSIGN(leaves_,
+                         build_leaves(item.document->tree, item.id, item.document->sequence, true));
+        view_.history = leaves_.front().history;
+        view_.other_leaves = std::span(leaves_).subspan(1);
+        return {};
+    }
+
     std::shared_ptr<const MemoryState> state_;
     std::vector<Item> items_;
     std::size_t at_ = 0;
     bool bodies_;
     DocumentView view_;
+    std::vector<Document> leaves_;
 };
 
 bool in_range(std::string_view id, const AllDocsOptions& options) {
@@ -67,7 +78,8 @@ class MemorySnapshot final : public Snapshot {
     bool exact() const override { return true; }
     std::string reached() const override { return info_.sequence; }
 
-    Result<ChangedDocuments> changed_since(std::string_view since) override {
+    Result<ChangedDocuments> changed_since(std::string_view since, Revisions revisions) override {
+        const bool leaves = revisions == Revisions::leaves;
         DAVENPORT_ASSIGN(const std::uint64_t sequence, memory_sequence(since));
         if (sequence > state_->sequence)
             return fail(ErrorCode::invalid_argument,
@@ -76,8 +88,10 @@ class MemorySnapshot final : public Snapshot {
         std::vector<Item> items;
         for (const auto& [id, document] : state_->documents) {
             const RevisionTree::Entry& winner = *document.tree.winner();
-            if (document.sequence > sequence && (sequence > 0 || !winner.second.deleted))
-                items.push_back(item_of(id, document, winner));
+            if (document.sequence <= sequence) continue;
+            if (sequence == 0 && winner.second.deleted && !leaves) continue;
+            items.push_back(item_of(id, document, winner));
+            if (leaves) items.back().document = &document;
         }
         return ChangedDocuments{cursor(std::move(items), true), Order::by_id};
     }

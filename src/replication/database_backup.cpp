@@ -3,6 +3,8 @@
 #include "attachments.hpp"
 #include "presence.hpp"
 
+#include "davenport/vault/revisions.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -32,10 +34,8 @@ bool went_backwards(std::string_view base, std::string_view now) {
     return before && after && *after < *before;
 }
 
-bool says_every_type(const vault::DatabaseManifest& entry) {
-    return std::find(entry.included.begin(), entry.included.end(), every_type) !=
-           entry.included.end();
-}
+constexpr std::string_view kinds_with_leaves[] = {vault::with_revisions, vault::with_conflicts,
+                                                  vault::with_tombstones};
 
 }  // namespace
 
@@ -48,10 +48,13 @@ class DatabaseBackup::SegmentSink {
 
     Result<> write(const vault::Record& record) {
         if (presence_) {
-            DAVENPORT_ASSIGN(const bool before, presence_->visible(record.id));
-            if (record.tombstone && !before) return {};  // nothing there to hide
+            DAVENPORT_ASSIGN(const Held before, presence_->find(record.id));
+            // One that only hides; where tombstones are data, it may hide one of them, too.
+            const bool hides =
+                before == Held::document || (before == Held::tombstone && backup_.keeps_leaves());
+            if (record.tombstone && record.extra.empty() && !hides) return {};
             backup_.entry_.documents += record.tombstone ? 0 : 1;
-            backup_.entry_.documents -= before ? 1 : 0;
+            backup_.entry_.documents -= before == Held::document ? 1 : 0;
         }
         if (!writer_) {
             DAVENPORT_ASSIGN(writer_, vault::SegmentWriter::create(backup_.vault_.store()));
@@ -106,6 +109,9 @@ Result<vault::DatabaseManifest> DatabaseBackup::run() {
     entry_.started_ms = progress_.started_ms = clock_.now_ms();
     entry_.skipped_types = sorted(options_.skipped_types);
     entry_.included = {"documents", "attachments", "design_documents", "security"};
+    if (keeps_leaves())
+        entry_.included.insert(entry_.included.end(), std::begin(kinds_with_leaves),
+                               std::end(kinds_with_leaves));
     DAVENPORT_ASSIGN(entry_.security, database_.security());
     DAVENPORT_ASSIGN(snapshot_, database_.snapshot());
     entry_.identity = snapshot_->info().identity;
@@ -117,7 +123,7 @@ Result<vault::DatabaseManifest> DatabaseBackup::run() {
     const bool unchanged =
         base_ && snapshot_->exact() && base_->last_sequence == snapshot_->info().sequence;
     if (unchanged) {
-        if (says_every_type(*base_)) entry_.included.emplace_back(every_type);
+        if (base_->includes(every_type)) entry_.included.emplace_back(every_type);
     } else {
         DAVENPORT_TRY(copy_changes());
     }
@@ -134,10 +140,12 @@ Result<> DatabaseBackup::choose_base() {
     const documents::DatabaseInfo& info = snapshot_->info();
     DAVENPORT_ASSIGN(base_, vault_.base_for(entry_.name));
     if (!base_) return {};
-    const bool usable = !info.identity.empty() && base_->identity == info.identity &&
-                        !base_->first_sequence.empty() &&
-                        !went_backwards(base_->first_sequence, info.sequence) &&
-                        sorted(base_->skipped_types) == entry_.skipped_types;
+    const bool usable =
+        !info.identity.empty() && base_->identity == info.identity &&
+        !base_->first_sequence.empty() && !went_backwards(base_->first_sequence, info.sequence) &&
+        sorted(base_->skipped_types) == entry_.skipped_types &&
+        std::all_of(std::begin(kinds_with_leaves), std::end(kinds_with_leaves),
+                    [&](std::string_view kind) { return base_->includes(kind) == keeps_leaves(); });
     if (!usable) {
         base_.reset();
         return {};
@@ -149,14 +157,14 @@ Result<> DatabaseBackup::choose_base() {
 
 Result<> DatabaseBackup::copy_changes() {
     // From where the base began to look: what changed while it ran is read again, never missed.
-    auto changed = snapshot_->changed_since(base_ ? base_->first_sequence : "");
+    auto changed = snapshot_->changed_since(base_ ? base_->first_sequence : "", options_.revisions);
     if (!changed && base_ && changed.error().code == ErrorCode::invalid_argument) {
         // The engine has no use for that sequence: everything, then.
         base_.reset();
         entry_.segments.clear();
         entry_.documents = 0;
         progress_.documents_expected = snapshot_->info().documents;
-        changed = snapshot_->changed_since("");
+        changed = snapshot_->changed_since("", options_.revisions);
     }
     if (!changed) return fail(std::move(changed).error());
 
@@ -178,7 +186,7 @@ Result<> DatabaseBackup::copy_changes() {
 
 Result<> DatabaseBackup::choose_counting() {
     if (snapshot_->exact()) {
-        if (!base_ || entry_.skipped_types.empty() || says_every_type(*base_)) {
+        if (!base_ || entry_.skipped_types.empty() || base_->includes(every_type)) {
             counting_ = Counting::from_database;
             return {};
         }
@@ -208,37 +216,73 @@ Result<std::optional<vault::Record>> DatabaseBackup::record_of(
     vault::Record record;
     record.id = document.id;
     record.revision = document.revision;
-    if (document.deleted || skipped) {
+    record.tombstone = document.deleted || skipped;
+    if (skipped || (document.deleted && !keeps_leaves())) {
         // It may be in an older segment, which this hides; without one there is nothing to hide.
         if (!base_ && !repeats_) return std::optional<vault::Record>();
-        record.tombstone = true;
         record.body = "{}";
         return std::optional(record);
     }
     record.body = document.body;
-    DAVENPORT_ASSIGN(const std::string known, known_attachments(document));
-    auto attachments = store_attachments(*snapshot_, vault_, document, known);
-    if (!attachments) {
-        DAVENPORT_ASSIGN(const bool replaced, was_replaced(document, attachments.error()));
-        if (!replaced) return fail(std::move(attachments).error());
+    if (auto completed = complete(record, document); !completed) {
+        DAVENPORT_ASSIGN(const bool replaced, was_replaced(document, completed.error()));
+        if (!replaced) return fail(std::move(completed).error());
         return std::optional<vault::Record>();
     }
-    attachments_ = std::move(*attachments);
-    record.attachments = attachments_;
     return std::optional(record);
+}
+
+Result<> DatabaseBackup::complete(vault::Record& record, const documents::DocumentView& document) {
+    DAVENPORT_ASSIGN(std::vector<std::string> known, known_attachments(document));
+    AttachmentsOf winner{document.id, document.revision, {}};
+    if (!document.attachments.empty()) {
+        DAVENPORT_ASSIGN(winner.stubs, documents::from_stub_text(document.attachments));
+    }
+    DAVENPORT_ASSIGN(attachments_, store_attachments(*snapshot_, vault_, winner, known));
+    record.attachments = attachments_;
+    if (!keeps_leaves()) return {};
+
+    // Leaves of a document mostly have the same attachments.
+    if (!attachments_.empty()) known.push_back(attachments_);
+    if (document.history.empty())
+        return fail(ErrorCode::corrupt, "document {} has no revision history", document.id);
+    vault::RevisionsText text(document.history.subspan(1));
+    for (const documents::Document& leaf : document.other_leaves) {
+        if (leaf.history.empty())
+            return fail(ErrorCode::corrupt, "revision {} of document {} has no history",
+                        leaf.revision, document.id);
+        DAVENPORT_ASSIGN(const std::string attachments,
+                         store_attachments(*snapshot_, vault_,
+                                           {document.id, leaf.revision, leaf.attachments}, known));
+        text.add_leaf(leaf.revision, leaf.deleted, leaf.body, attachments,
+                      std::span(leaf.history).subspan(1));
+        if (!attachments.empty()) known.push_back(attachments);
+        progress_.bytes_read += leaf.body.size();
+    }
+    extra_ = text.take();
+    record.extra = extra_;
+    return {};
 }
 
 // What the base's record of the document says about its attachments. An engine whose view is exact
 // is in this process: reading its bytes again costs less than finding the record.
-Result<std::string> DatabaseBackup::known_attachments(
+Result<std::vector<std::string>> DatabaseBackup::known_attachments(
     const documents::DocumentView& document) const {
-    if (document.attachments.empty() || snapshot_->exact()) return std::string();
+    std::vector<std::string> known;
+    const bool any = !document.attachments.empty() ||
+                     std::any_of(document.other_leaves.begin(), document.other_leaves.end(),
+                                 [](const auto& leaf) { return !leaf.attachments.empty(); });
+    if (!any || snapshot_->exact()) return known;
     for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
         DAVENPORT_ASSIGN(const auto cursor, (*segment)->scan_from(document.id));
         DAVENPORT_ASSIGN(const vault::Record* record, cursor->next());
-        if (record != nullptr && record->id == document.id) return std::string(record->attachments);
+        if (record == nullptr || record->id != document.id) continue;
+        if (!record->attachments.empty()) known.emplace_back(record->attachments);
+        vault::for_each_leaf_attachments(
+            record->extra, [&](std::string_view attachments) { known.emplace_back(attachments); });
+        break;
     }
-    return std::string();
+    return known;
 }
 
 // Where documents are not held while they are read, the bytes of a version may go with it. Then
@@ -247,9 +291,21 @@ Result<bool> DatabaseBackup::was_replaced(const documents::DocumentView& documen
                                           const Error& error) {
     if (snapshot_->exact() || error.code != ErrorCode::not_found) return false;
     const auto now = snapshot_->get(document.id);
-    if (now) return now->revision != document.revision;
-    if (now.error().code != ErrorCode::not_found) return fail(now.error());
-    return now.error().detail == "deleted";
+    if (!now && now.error().code != ErrorCode::not_found) return fail(now.error());
+    if (!now && now.error().detail != "deleted") return false;
+    if (!keeps_leaves()) return !now || now->revision != document.revision;
+    std::vector<std::string> revisions = {std::string(document.revision)};
+    for (const documents::Document& leaf : document.other_leaves)
+        revisions.push_back(leaf.revision);
+    for (std::string& revision : revisions) {
+        documents::ReadOptions options;
+        options.revision = std::move(revision);
+        const auto leaf = snapshot_->get(document.id, options);
+        if (leaf) continue;
+        if (leaf.error().code != ErrorCode::not_found) return fail(leaf.error());
+        return true;
+    }
+    return false;
 }
 
 Result<> DatabaseBackup::copy_in_order(documents::DocumentCursor& cursor) {

@@ -40,11 +40,15 @@ class DatabaseBackup {
     Result<> copy_unordered(documents::DocumentCursor& cursor);
     // The record of a document; nullopt when it does not belong into the segment.
     Result<std::optional<vault::Record>> record_of(const documents::DocumentView& document);
-    Result<std::string> known_attachments(const documents::DocumentView& document) const;
+    // Attachments and, where wanted, revisions. `not_found` when bytes have gone meanwhile.
+    Result<> complete(vault::Record& record, const documents::DocumentView& document);
+    Result<std::vector<std::string>> known_attachments(
+        const documents::DocumentView& document) const;
     Result<bool> was_replaced(const documents::DocumentView& document, const Error& error);
     Result<> write_buffer();
     Result<> finish_count();
     bool is_skipped(std::string_view type) const;
+    bool keeps_leaves() const { return options_.revisions == documents::Revisions::leaves; }
 
     class SegmentSink;
 
@@ -65,7 +69,7 @@ class DatabaseBackup {
     bool repeats_ = false;     // what is read now may have come before
     bool catches_up_ = false;  // what is read now may come again
     std::vector<std::shared_ptr<vault::SegmentReader>> segments_;  // for look-ups
-    std::string attachments_;                                      // of the current record
+    std::string attachments_, extra_;                              // of the current record
     RecordBuffer buffer_;
 };
 

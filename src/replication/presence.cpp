@@ -36,12 +36,13 @@ Result<> Presence::Probe::seek(std::string_view id) {
     return advance();
 }
 
-Result<bool> Presence::visible(std::string_view id) {
+Result<Held> Presence::find(std::string_view id) {
     for (Probe& probe : newest_first_) {
         DAVENPORT_TRY(probe.seek(id));
-        if (!probe.ended && probe.record->id == id) return !probe.record->tombstone;
+        if (!probe.ended && probe.record->id == id)
+            return probe.record->tombstone ? Held::tombstone : Held::document;
     }
-    return false;
+    return Held::nothing;
 }
 
 }  // namespace davenport::replication

@@ -9,14 +9,17 @@
 
 namespace davenport::replication {
 
-// Answers whether a reader of these segments sees a document, for ids asked in ascending order.
+// What the segments below hold of an id.
+enum class Held { nothing, tombstone, document };
+
+// Answers what a reader of these segments finds, for ids asked in ascending order.
 // Reads only the frames that could hold an id asked for, each at most twice. Not thread-safe.
 class Presence {
   public:
     // Newest last, as in a manifest.
     explicit Presence(const std::vector<std::shared_ptr<vault::SegmentReader>>& segments);
 
-    Result<bool> visible(std::string_view id);
+    Result<Held> find(std::string_view id);
 
   private:
     struct Probe {

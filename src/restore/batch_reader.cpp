@@ -26,6 +26,11 @@ void Batch::add(const SourceDocument& document) {
     write.attachments = document.attachments;
     bytes += document.attachment_bytes;
     deletions |= document.deleted;
+    if (document.history.empty()) return;
+    const std::vector<std::string>& history = histories_.emplace_back(document.history);
+    for (const std::string& revision : history) bytes += revision.size();
+    write.history = history;
+    write.revision = history.front();
 }
 
 BatchReader::BatchReader(std::unique_ptr<Selection> selection, std::size_t max_documents,

@@ -4,10 +4,12 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -29,6 +31,7 @@ struct Batch {
     std::string_view copy(std::string_view text);
     std::unique_ptr<std::pmr::monotonic_buffer_resource> texts_ =
         std::make_unique<std::pmr::monotonic_buffer_resource>();
+    std::deque<std::vector<std::string>> histories_;
 };
 
 // Reads a selection on a thread of its own, so that unpacking the next batch goes on while the last

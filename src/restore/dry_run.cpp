@@ -99,6 +99,7 @@ class DryRun {
             DAVENPORT_ASSIGN(progress_.step, resolve_database(database.key, options_));
             ++progress_.on_step;
             report_.databases.emplace_back().database = progress_.step;
+            last_id_.clear();
             DAVENPORT_TRY(tell());
             DAVENPORT_TRY(compare(database));
             DAVENPORT_TRY(tell());
@@ -121,25 +122,37 @@ class DryRun {
         const SkippedIds& skip = skipped_ids(options_, name);
         DAVENPORT_ASSIGN(auto snapshot, snapshot_of(name));
         DAVENPORT_ASSIGN(auto winners, Winners::of(source_, database));
-        DAVENPORT_ASSIGN(auto selection, Selection::open(source_, database, *winners, skip));
+        DAVENPORT_ASSIGN(auto selection,
+                         Selection::open(source_, database, options_.history, *winners, skip));
         const std::uint64_t done_before = progress_.documents_done;
         for (std::uint64_t compared = 1;; ++compared) {
             DAVENPORT_ASSIGN(const SourceDocument* document, selection->next());
             progress_.documents_done = done_before + selection->read();
             if (document == nullptr) break;
-            DAVENPORT_TRY(count(*document, snapshot.get()));
+            if (options_.history == History::exact)
+                count_exact(*document);
+            else
+                DAVENPORT_TRY(count(*document, snapshot.get()));
             progress_.bytes += document->body.size();
             if (compared % report_every_documents == 0) DAVENPORT_TRY(tell());
         }
         DatabaseCounts& counts = report_.databases.back();
         counts.skipped = selection->skipped();
-        if (options_.mode == Mode::overlay || !snapshot) return {};
+        const bool deletes = options_.mode == Mode::exact && options_.history == History::fresh;
+        if (!deletes || !snapshot) return {};
         DAVENPORT_ASSIGN(auto source_ids, winners->ids());
         return for_each_extra_document(*source_ids, *snapshot, database, options_, skip,
                                        [&](std::string_view) -> Result<> {
                                            ++counts.deleted;
                                            return {};
                                        });
+    }
+
+    // Into an empty database: each document counts with its first leaf.
+    void count_exact(const SourceDocument& document) {
+        if (std::exchange(last_id_, std::string(document.id)) == document.id) return;
+        DatabaseCounts& counts = report_.databases.back();
+        ++(document.deleted ? counts.deleted : counts.created);
     }
 
     Result<> count(const SourceDocument& document, documents::Snapshot* snapshot) {
@@ -175,6 +188,7 @@ class DryRun {
     const ProgressCallback& callback_;
     RestoreProgress progress_;
     Report report_;
+    std::string last_id_;
 };
 
 }  // namespace

@@ -54,25 +54,28 @@ class Restore {
 
     Result<> restore_database(const SourceDatabase& database, const std::string& name) {
         report_.databases.emplace_back().database = name;
+        counted_as_.reset();
         const SkippedIds& skip = skipped_ids(options_, name);
         DAVENPORT_ASSIGN(auto target, store_.open_or_create(name));
         DAVENPORT_ASSIGN(auto winners, Winners::of(source_, database));
         DAVENPORT_TRY(write_documents(database, *winners, skip, *target));
         DAVENPORT_TRY(set_security(database, *target));
-        if (options_.mode == Mode::exact)
+        if (options_.mode == Mode::exact && !exact_history())
             DAVENPORT_TRY(delete_extra(database, *winners, skip, *target));
         return {};
     }
 
     Result<> write_documents(const SourceDatabase& database, Winners& winners,
                              const SkippedIds& skip, documents::Database& target) {
-        DAVENPORT_ASSIGN(auto selection, Selection::open(source_, database, winners, skip));
+        DAVENPORT_ASSIGN(auto selection,
+                         Selection::open(source_, database, options_.history, winners, skip));
         BatchReader reader(std::move(selection), options_.batch_documents, options_.batch_bytes);
         const std::uint64_t done_before = progress_.documents_done;
         for (bool more = true; more;) {
             DAVENPORT_ASSIGN(Batch batch, reader.next());
             more = !batch.last;
-            if (batch.deletions) DAVENPORT_TRY(drop_needless_deletions(batch.writes, target));
+            if (batch.deletions && !exact_history())
+                DAVENPORT_TRY(drop_needless_deletions(batch.writes, target));
             DAVENPORT_TRY(write(batch.writes, target));
             counts().skipped = batch.skipped;
             progress_.documents_done = done_before + batch.read;
@@ -106,8 +109,10 @@ class Restore {
     Result<> write(const std::vector<documents::DocumentWrite>& writes,
                    documents::Database& target) {
         if (writes.empty()) return {};
-        DAVENPORT_ASSIGN(const auto outcomes, target.write(writes, documents::WriteMode::overwrite,
-                                                           documents::Atomicity::each));
+        const auto mode =
+            exact_history() ? documents::WriteMode::replicated : documents::WriteMode::overwrite;
+        DAVENPORT_ASSIGN(const auto outcomes,
+                         target.write(writes, mode, documents::Atomicity::each));
         if (outcomes.size() != writes.size()) {
             return fail(ErrorCode::internal, "{} documents were written, {} outcomes came back",
                         writes.size(), outcomes.size());
@@ -116,25 +121,41 @@ class Restore {
         return {};
     }
 
-    void take(const documents::DocumentWrite& write, const documents::WriteOutcome& outcome) {
+    bool exact_history() const { return options_.history == History::exact; }
+
+    std::uint64_t& counter(documents::WriteOutcome::Kind kind) {
         using Kind = documents::WriteOutcome::Kind;
-        switch (outcome.kind) {
+        switch (kind) {
             case Kind::created:
-                ++counts().created;
-                return;
+                return counts().created;
             case Kind::changed:
-                ++counts().changed;
-                return;
+                return counts().changed;
             case Kind::unchanged:
-                ++counts().unchanged;
-                return;
+                return counts().unchanged;
             case Kind::deleted:
-                ++counts().deleted;
-                return;
+                return counts().deleted;
             case Kind::failed:
                 break;
         }
-        ++counts().failed;
+        return counts().failed;
+    }
+
+    void take(const documents::DocumentWrite& write, const documents::WriteOutcome& outcome) {
+        using Kind = documents::WriteOutcome::Kind;
+        // Leaves of one document come one after the other, and the first one counts for it, unless
+        // another one fails.
+        const bool further = exact_history() && counted_as_ && last_id_ == write.id;
+        if (!further) {
+            last_id_ = write.id;
+            counted_as_ = outcome.kind;
+            ++counter(outcome.kind);
+        }
+        if (outcome.kind != Kind::failed) return;
+        if (further && *counted_as_ != Kind::failed) {
+            --counter(*counted_as_);
+            counted_as_ = Kind::failed;
+            ++counts().failed;
+        }
         if (report_.failures.size() < max_named_failures) {
             report_.failures.push_back(
                 {counts().database, std::string(write.id),
@@ -180,6 +201,8 @@ class Restore {
     const ProgressCallback& callback_;
     RestoreProgress progress_;
     Report report_;
+    std::string last_id_;  // of the document that was counted last
+    std::optional<documents::WriteOutcome::Kind> counted_as_;
 };
 
 }  // namespace

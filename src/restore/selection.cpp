@@ -9,8 +9,10 @@ const SkippedIds& skipped_ids(const RestoreOptions& options, std::string_view da
 }
 
 Result<std::unique_ptr<Selection>> Selection::open(Source& source, const SourceDatabase& database,
-                                                   Winners& winners, const SkippedIds& skip) {
-    DAVENPORT_ASSIGN(auto documents, source.documents(database.key));
+                                                   History history, Winners& winners,
+                                                   const SkippedIds& skip) {
+    DAVENPORT_ASSIGN(auto documents, history == History::exact ? source.revisions(database.key)
+                                                               : source.documents(database.key));
     return std::unique_ptr<Selection>(new Selection(std::move(documents), winners, skip));
 }
 
@@ -18,6 +20,10 @@ Result<const SourceDocument*> Selection::next() {
     while (true) {
         DAVENPORT_ASSIGN(const SourceDocument* document, documents_->next());
         if (document == nullptr) return document;
+        if (document->further) {
+            if (!skip_.contains(document->id)) return document;
+            continue;
+        }
         DAVENPORT_ASSIGN(const bool stands, winners_.stands(document->id, read_++));
         if (!stands) continue;
         if (!skip_.contains(document->id)) return document;

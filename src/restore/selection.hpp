@@ -15,13 +15,15 @@ using SkippedIds = std::set<std::string, std::less<>>;
 // The ids that `options` skip in a database; lives as long as the options.
 const SkippedIds& skipped_ids(const RestoreOptions& options, std::string_view database);
 
-// The documents of one database of a source that a restore has to write: the last with each id,
-// without the skipped ones. Not thread-safe, but may move between threads.
+// The documents of one database of a source that a restore has to write: the last with each id, or
+// all leaves for an exact history, without the skipped ones. Not thread-safe, but may move between
+// threads.
 class Selection {
   public:
     // All must outlive it.
     static Result<std::unique_ptr<Selection>> open(Source& source, const SourceDatabase& database,
-                                                   Winners& winners, const SkippedIds& skip);
+                                                   History history, Winners& winners,
+                                                   const SkippedIds& skip);
     // nullptr = end. Valid until the next call.
     Result<const SourceDocument*> next();
     std::uint64_t read() const { return read_; }        // of the source so far

@@ -1,7 +1,7 @@
 #include "davenport/base/json.hpp"
+#include "davenport/base/json_text.hpp"
 #include "davenport/restore/restore.hpp"
 
-#include "body_text.hpp"
 #include "origin.hpp"
 
 #include <algorithm>

@@ -93,6 +93,7 @@ void Service::Impl::handle_backups() {
         options.id = context.job().id;
         options.databases = protected_databases();
         options.skipped_types = settings.backup.skipped_types;
+        if (settings.backup.revisions == "leaves") options.revisions = documents::Revisions::leaves;
         options.product_version = tag(settings);
         DAVENPORT_ASSIGN(
             const vault::Manifest manifest,

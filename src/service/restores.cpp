@@ -138,6 +138,7 @@ std::string Service::Impl::upload_path(std::string_view tx_id) const {
 restore::RestoreOptions Service::Impl::restore_options(const RestoreRequest& request) const {
     restore::RestoreOptions options;
     options.mode = request.mode;
+    options.history = request.history;
     options.console = {settings.databases.components, settings.databases.sessions,
                        settings.databases.system};
     for (const std::string& name : protected_databases()) options.known_databases.insert(name);
@@ -176,8 +177,12 @@ void Service::Impl::handle_restores() {
         restore::RestoreOptions options = restore_options({});
         options.mode =
             text_or(parameters, "mode") == "exact" ? restore::Mode::exact : restore::Mode::overlay;
+        if (text_or(parameters, "history") == "exact") options.history = restore::History::exact;
         if (const json::object* skip = object_member(parameters, "skip"))
             options.skip = skip_from_json(*skip);
+        // Again, because time has passed; later attempts go on with what the first one wrote.
+        if (options.history == restore::History::exact && context.job().attempts <= 1)
+            DAVENPORT_TRY(restore::check_exact_history(*source, *documents, options));
 
         DAVENPORT_ASSIGN(const restore::Report report,
                          restore::run(*source, *documents, options,
@@ -254,6 +259,7 @@ Result<StartedRestore> Service::Impl::submit_restore(const RestoreRequest& reque
                                                      json::object parameters,
                                                      const std::string& tx_id) {
     parameters["mode"] = request.mode == restore::Mode::exact ? "exact" : "overlay";
+    parameters["history"] = request.history == restore::History::exact ? "exact" : "fresh";
     parameters["skip"] = service::to_json(restore_options(request).skip);
     parameters["by"] = request.by;
     parameters["uuid"] = random_uuid();
@@ -268,18 +274,37 @@ Result<StartedRestore> Service::Impl::submit_restore(const RestoreRequest& reque
     return StartedRestore{tx_id};
 }
 
+namespace {
+
+Result<> check_source(const restore::Source& source, documents::DocumentStore& store,
+                      const restore::RestoreOptions& options) {
+    DAVENPORT_TRY(restore::check_databases(source, options));
+    if (options.history == restore::History::fresh) return {};
+    return restore::check_exact_history(source, store, options);
+}
+
+Result<> refuse_exact_history(const RestoreRequest& request) {
+    if (request.history == restore::History::fresh) return {};
+    return fail(ErrorCode::invalid_argument,
+                "an exact history can only be restored from a backup by its id: a backup doc holds "
+                "winners alone");
+}
+
+}  // namespace
+
 Result<StartedRestore> Service::start_restore(std::string_view backup_id,
                                               const RestoreRequest& request) {
     DAVENPORT_TRY(impl_->vault->manifest(backup_id));
     DAVENPORT_TRY(impl_->check_webhook("client_webhook_url", request.client_webhook_url));
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
-    DAVENPORT_TRY(restore::check_databases(*source, impl_->restore_options(request)));
+    DAVENPORT_TRY(check_source(*source, *impl_->documents, impl_->restore_options(request)));
     return impl_->submit_restore(request, {{"backup_id", backup_id}, {"source", backup_id}},
                                  random_token(12));
 }
 
 Result<StartedRestore> Service::start_restore_of_upload(const std::string& path,
                                                         const RestoreRequest& given) {
+    DAVENPORT_TRY(refuse_exact_history(given));
     RestoreRequest request = given;
     std::string source_name;
     {
@@ -307,12 +332,13 @@ Result<restore::Report> Service::dry_run(std::string_view backup_id,
                                          const RestoreRequest& request) {
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
     const auto options = impl_->restore_options(request);
-    DAVENPORT_TRY(restore::check_databases(*source, options));
+    DAVENPORT_TRY(check_source(*source, *impl_->documents, options));
     return restore::dry_run(*source, *impl_->documents, options, {});
 }
 
 Result<restore::Report> Service::dry_run_of_upload(const std::string& path,
                                                    const RestoreRequest& request) {
+    DAVENPORT_TRY(refuse_exact_history(request));
     DAVENPORT_ASSIGN(auto reader, backup_doc::Reader::open(path));
     DAVENPORT_TRY(refuse_incomplete(*reader));
     const auto source = restore::from_upload(std::move(reader));

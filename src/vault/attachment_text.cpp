@@ -2,6 +2,7 @@
 
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/json.hpp"
+#include "davenport/vault/revisions.hpp"
 
 #include <algorithm>
 
@@ -26,6 +27,21 @@ Result<> collect_attachments(std::string_view text, std::vector<Sha256Digest>& d
         digests.push_back(digest);
     }
     return {};
+}
+
+Result<> collect_attachments(const Record& record, std::vector<Sha256Digest>& digests) {
+    if (!record.attachments.empty())
+        DAVENPORT_TRY(collect_attachments(record.attachments, digests));
+    Result<> collected;
+    for_each_leaf_attachments(record.extra, [&](std::string_view attachments) {
+        if (collected) collected = collect_attachments(attachments, digests);
+    });
+    return collected;
+}
+
+bool names_attachments(const Record& record) {
+    return !record.attachments.empty() ||
+           record.extra.find("\"attachments\"") != std::string_view::npos;
 }
 
 }  // namespace davenport::vault

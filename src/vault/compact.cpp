@@ -1,6 +1,5 @@
+#include "davenport/vault/revisions.hpp"
 #include "vault_impl.hpp"
-
-#include <algorithm>
 
 namespace davenport::vault {
 namespace {
@@ -18,11 +17,6 @@ std::size_t choose_start(const std::vector<SegmentReference>& segments, std::siz
     while (start > 0 && segments[start - 1].raw_bytes <= bytes)
         bytes += segments[--start].raw_bytes;
     return start;
-}
-
-bool keeps_tombstones(const DatabaseManifest& database) {
-    return std::find(database.included.begin(), database.included.end(), "tombstones") !=
-           database.included.end();
 }
 
 // Merges into one segment; nullopt when no record is left.
@@ -64,7 +58,7 @@ Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments
         CompactionNote note;
         for (const SegmentReference& input : inputs) note.inputs.push_back(input.name);
         // Below the oldest segment there is nothing that a tombstone could hide.
-        note.oldest = start == 0 && !keeps_tombstones(*base);
+        note.oldest = start == 0 && !base->includes(with_tombstones);
         DAVENPORT_ASSIGN(
             note.output,
             write_merged(*impl_->store, inputs, note.oldest ? Tombstones::hide : Tombstones::show));

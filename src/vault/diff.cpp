@@ -1,3 +1,4 @@
+#include "davenport/vault/revisions.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
@@ -39,6 +40,11 @@ bool same_content(const Record& a, const Record& b) {
     return a.revision == b.revision && a.body == b.body && a.attachments == b.attachments;
 }
 
+// Where both tell of them.
+bool same_other_leaves(const Record& a, const Record& b) {
+    return a.extra.empty() || b.extra.empty() || leaves_text(a.extra) == leaves_text(b.extra);
+}
+
 std::optional<Difference> compare(const std::string& database, std::string_view id,
                                   const Record* before, const Record* after) {
     Difference difference{Difference::Kind::changed, database, std::string(id), {}, {}};
@@ -49,7 +55,7 @@ std::optional<Difference> compare(const std::string& database, std::string_view 
         difference.kind = Difference::Kind::added;
     } else if (!exists(after)) {
         difference.kind = Difference::Kind::removed;
-    } else if (same_content(*before, *after)) {
+    } else if (same_content(*before, *after) && same_other_leaves(*before, *after)) {
         return std::nullopt;
     }
     return difference;

@@ -4,6 +4,7 @@
 #include "sealed_text.hpp"
 #include "segment_reference.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace davenport::vault {
@@ -80,6 +81,10 @@ Result<DatabaseManifest> database_from_json(const json::value& value) {
 }
 
 }  // namespace
+
+bool DatabaseManifest::includes(std::string_view kind) const {
+    return std::find(included.begin(), included.end(), kind) != included.end();
+}
 
 json::object to_json(const SegmentReference& segment) {
     json::object object;

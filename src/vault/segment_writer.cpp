@@ -31,7 +31,7 @@ class ThreadedWriter final : public SegmentWriter {
         if (records_ > 0 && record.id <= last_id())
             return fail(ErrorCode::internal, "the document '{}' was written after '{}'", record.id,
                         last_id());
-        if (!record.attachments.empty()) DAVENPORT_TRY(note_attachments(record));
+        if (names_attachments(record)) DAVENPORT_TRY(note_attachments(record));
         if (frame_.records > 0 && frame_.bytes.size() + size > frame_bytes_)
             DAVENPORT_TRY(hand_over());
         if (frame_.records == 0) frame_.first_id = record.id;
@@ -102,7 +102,7 @@ class ThreadedWriter final : public SegmentWriter {
     }
 
     Result<> note_attachments(const Record& record) {
-        auto collected = collect_attachments(record.attachments, attachments_);
+        auto collected = collect_attachments(record, attachments_);
         if (!collected)
             return fail(ErrorCode::invalid_argument, "the attachments of the document '{}': {}",
                         record.id, collected.error().message);

@@ -162,7 +162,9 @@ class Verifier {
         if (segment) {
             const auto cursor = (*segment)->scan();
             for (auto record = cursor->next(); record && *record; record = cursor->next()) {
-                if ((*record)->attachments.find(hash) == std::string_view::npos) continue;
+                if ((*record)->attachments.find(hash) == std::string_view::npos &&
+                    (*record)->extra.find(hash) == std::string_view::npos)
+                    continue;
                 if (++count <= max_named_documents)
                     ids += fmt::format("{}'{}'", ids.empty() ? "" : ", ", (*record)->id);
             }

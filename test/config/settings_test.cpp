@@ -98,6 +98,11 @@ TEST_CASE("credentials do not stay in the URL of a CouchDB") {
     CHECK(config::load("", {"DAVENPORT_DATABASES_COUCHDB_LOGIN=magic"}, {})
               .error()
               .message.find("couchdb_login") != std::string::npos);
+    CHECK(config::load("", {"DAVENPORT_BACKUP_REVISIONS=leaves"}, {})->backup.revisions ==
+          "leaves");
+    CHECK(config::load("", {"DAVENPORT_BACKUP_REVISIONS=all"}, {})
+              .error()
+              .message.find("winners or leaves") != std::string::npos);
 }
 
 TEST_CASE("the documentation names every setting with its default") {

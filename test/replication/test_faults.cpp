@@ -45,8 +45,9 @@ class ShortSnapshot final : public ForwardingSnapshot {
   public:
     using ForwardingSnapshot::ForwardingSnapshot;
     // Gives one document less than there are, as a damaged index would.
-    Result<ChangedDocuments> changed_since(std::string_view since) override {
-        DAVENPORT_ASSIGN(auto changed, ForwardingSnapshot::changed_since(since));
+    Result<ChangedDocuments> changed_since(std::string_view since,
+                                           documents::Revisions revisions) override {
+        DAVENPORT_ASSIGN(auto changed, ForwardingSnapshot::changed_since(since, revisions));
         DAVENPORT_TRY(changed.cursor->next());
         return changed;
     }
@@ -56,9 +57,10 @@ class ShortSnapshot final : public ForwardingSnapshot {
 class ForgetfulSnapshot final : public ForwardingSnapshot {
   public:
     using ForwardingSnapshot::ForwardingSnapshot;
-    Result<ChangedDocuments> changed_since(std::string_view since) override {
+    Result<ChangedDocuments> changed_since(std::string_view since,
+                                           documents::Revisions revisions) override {
         if (!since.empty()) return fail(ErrorCode::invalid_argument, "unknown sequence");
-        return ForwardingSnapshot::changed_since(since);
+        return ForwardingSnapshot::changed_since(since, revisions);
     }
 };
 
@@ -67,7 +69,7 @@ class RepeatingSnapshot : public ForwardingSnapshot {
   public:
     using ForwardingSnapshot::ForwardingSnapshot;
     bool exact() const override { return false; }
-    Result<ChangedDocuments> changed_since(std::string_view) override {
+    Result<ChangedDocuments> changed_since(std::string_view, documents::Revisions) override {
         DAVENPORT_ASSIGN(auto cursor, inner_->changes({}));
         return ChangedDocuments{std::move(cursor), documents::Order::by_sequence};
     }

@@ -32,7 +32,7 @@ class BlurredSnapshot final : public ForwardingSnapshot {
         return std::optional<std::uint64_t>();
     }
 
-    Result<ChangedDocuments> changed_since(std::string_view since) override {
+    Result<ChangedDocuments> changed_since(std::string_view since, documents::Revisions) override {
         if (lists_ == Lists::yes && since.empty()) return list();
         documents::ChangesOptions options;
         options.since = since;

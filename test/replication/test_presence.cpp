@@ -54,15 +54,17 @@ TEST_CASE("presence says what a merge of the segments would show") {
         replication::Presence presence(segments);
         for (const unsigned number : asked) {
             const auto known = visible.find(number);
-            const bool expected = known != visible.end() && known->second;
-            REQUIRE(must(presence.visible(id_of(number))) == expected);
+            const auto expected = known == visible.end() ? replication::Held::nothing
+                                  : known->second        ? replication::Held::document
+                                                         : replication::Held::tombstone;
+            REQUIRE(must(presence.find(id_of(number))) == expected);
         }
     }
 }
 
 TEST_CASE("presence without segments sees nothing") {
     replication::Presence presence({});
-    CHECK_FALSE(must(presence.visible("a")));
+    CHECK(must(presence.find("a")) == replication::Held::nothing);
 }
 
 TEST_CASE("a record buffer sorts and keeps the record added last") {

@@ -15,7 +15,7 @@ class LateSnapshot final : public ForwardingSnapshot {
         : ForwardingSnapshot(std::move(inner)), listed_(std::move(listed_revision)) {}
     bool exact() const override { return false; }
 
-    Result<ChangedDocuments> changed_since(std::string_view) override {
+    Result<ChangedDocuments> changed_since(std::string_view, documents::Revisions) override {
         auto first = std::make_unique<Listing>();
         first->revision = listed_;
         DAVENPORT_ASSIGN(auto rest, inner_->changes({}));

@@ -12,8 +12,9 @@ class ForwardingSnapshot : public documents::Snapshot {
     const documents::DatabaseInfo& info() const override { return inner_->info(); }
     bool exact() const override { return inner_->exact(); }
     std::string reached() const override { return inner_->reached(); }
-    Result<ChangedDocuments> changed_since(std::string_view since) override {
-        return inner_->changed_since(since);
+    Result<ChangedDocuments> changed_since(std::string_view since,
+                                           documents::Revisions revisions) override {
+        return inner_->changed_since(since, revisions);
     }
     Result<std::unique_ptr<documents::DocumentCursor>> all_docs(
         const documents::AllDocsOptions& options) override {

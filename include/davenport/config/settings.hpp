@@ -52,6 +52,7 @@ struct Settings {
         // messages between its processes, its API description.
         std::vector<std::string> skipped_types = {"athena_backup", "session_athena",
                                                   "pillow_talk_doc", "json_validation"};
+        std::string revisions = "winners";  // or leaves
         std::int64_t max_segments = 8;
     } backup;
     struct {

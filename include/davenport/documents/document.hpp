@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,10 @@ struct DocumentView {
     std::string_view
         attachments;  // JSON object name -> stub, as in CouchDB's `_attachments`; empty = none
     std::string_view sequence;  // of its last change; opaque
+
+    // On request only (Revisions::leaves).
+    std::span<const std::string> history = {};    // as in Document
+    std::span<const Document> other_leaves = {};  // with their histories, winner's order
 };
 
 // JSON object text, name -> {"content_type","revpos","digest","length","stub":true}.

@@ -111,6 +111,12 @@ struct ChangesOptions {
 
 enum class Order { by_id, by_sequence };
 
+// What a pass shows of each document.
+enum class Revisions {
+    winners,  // the winner
+    leaves,   // the winner with its history, and every other leaf, deleted ones too
+};
+
 // A consistent read view of one database (or the best the engine has: see `exact`). Not
 // thread-safe, together with its cursors and sources, which keep the view alive. It may outlive the
 // database's drop, and then goes on showing what was there or fails.
@@ -124,9 +130,10 @@ class Snapshot {
     virtual std::string reached()
         const = 0;  // after a cursor ended; equals info().sequence if exact
 
-    // For a backup: the winner of every document that changed after `since` ("" = all that exist;
-    // tombstones come only after a non-empty `since`). The engine picks the cheaper way and says in
-    // which order they come. invalid_argument for a sequence that this database never had.
+    // For a backup: every document that changed after `since` ("" = all that exist). Tombstones
+    // come only after a non-empty `since`, or with Revisions::leaves. A change to any leaf is one.
+    // The engine picks the cheaper way and says in which order they come. invalid_argument for a
+    // sequence that this database never had.
     struct ChangedDocuments {
         std::unique_ptr<DocumentCursor> cursor;
         Order order;
@@ -135,7 +142,8 @@ class Snapshot {
         // came before, and may come again.
         std::unique_ptr<DocumentCursor> catch_up = nullptr;
     };
-    virtual Result<ChangedDocuments> changed_since(std::string_view since) = 0;
+    virtual Result<ChangedDocuments> changed_since(std::string_view since,
+                                                   Revisions revisions = Revisions::winners) = 0;
 
     // `_all_docs` order (bytes of the id; deleted documents do not appear) and `_changes` order.
     virtual Result<std::unique_ptr<DocumentCursor>> all_docs(const AllDocsOptions& options) = 0;

@@ -20,6 +20,9 @@ struct BackupOptions {
     std::string id;
     std::vector<std::string> databases;  // names, in the order they are backed up
     std::vector<std::string> skipped_types = default_skipped_types();
+    // leaves: also every other leaf, revision histories and tombstones; without the documents whose
+    // winner is of a skipped type.
+    documents::Revisions revisions = documents::Revisions::winners;
     std::uint64_t segment_buffer_bytes = 64ull << 20;  // when documents do not come in id order
     std::string product_version;
 };
@@ -44,10 +47,10 @@ inline constexpr std::string_view every_type = "every_type";
 
 // Documents -> vault. Takes a snapshot of each database in turn, writes what changed since the
 // newest backup as a segment on top of its segments (everything, when there is none, the identity
-// differs, the sequence went backwards, or the skipped types changed), then commits the manifest. A
-// missing database is not_found and named; a document or attachment that can't be read ends it with
-// an error that names it. Nothing is committed unless all of it was read. Idempotent for an id that
-// is committed already: gives its manifest back.
+// differs, the sequence went backwards, or what is to be backed up changed), then commits the
+// manifest. A missing database is not_found and named; a document or attachment that can't be read
+// ends it with an error that names it. Nothing is committed unless all of it was read. Idempotent
+// for an id that is committed already: gives its manifest back.
 Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& vault,
                                 const Clock& clock, const BackupOptions& options,
                                 const BackupProgress& progress);

@@ -19,6 +19,12 @@ enum class Mode {
     exact,    // they are deleted, except skipped ones (and the types that backups leave out)
 };
 
+enum class History {
+    fresh,  // each document becomes a new revision of the one that is there
+    exact,  // every leaf with its own revision id and history (new_edits=false): conflicts,
+            // deleted leaves and tombstones are what they were
+};
+
 // The console's databases by type, so that uploads may name them either way, and the rules that
 // only hold for them can find them.
 struct ConsoleDatabases {
@@ -29,6 +35,7 @@ struct ConsoleDatabases {
 
 struct RestoreOptions {
     Mode mode = Mode::overlay;
+    History history = History::fresh;  // exact: after check_exact_history, in any mode
     ConsoleDatabases console;
     std::set<std::string>
         known_databases;  // names a source may restore into, besides the console's
@@ -46,7 +53,8 @@ struct Failure {
     std::string database, id, reason;
 };
 
-// By document, not by array entry: of repeated ids the last one counts.
+// By document, not by array entry: of repeated ids the last one counts. With an exact history a
+// document counts once, too, whatever its leaves; `deleted` are its tombstones.
 struct DatabaseCounts {
     std::string database;
     std::uint64_t created = 0, changed = 0, unchanged = 0, deleted = 0, skipped = 0, failed = 0;
@@ -78,6 +86,11 @@ using ProgressCallback = std::function<Result<>(const RestoreProgress&)>;
 Result<std::string> resolve_database(std::string_view key, const RestoreOptions& options);
 // Every key of the source, and no database twice: called before anything is accepted.
 Result<> check_databases(const Source& source, const RestoreOptions& options);
+// Whether an exact history can come of it: invalid_argument when the source does not hold the
+// revisions of a database, conflict when the database is neither missing nor empty (a tombstone,
+// too, is a document that was there); both name it. Called before anything is written.
+Result<> check_exact_history(const Source& source, documents::DocumentStore& store,
+                             const RestoreOptions& options);
 
 // Source -> documents, then `_security`, then (exact) deletions, then the whitelist. Idempotent:
 // run again after a crash it finishes the work. Documents that fail are counted and named, the rest

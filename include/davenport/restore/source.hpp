@@ -23,6 +23,11 @@ struct SourceDocument {
     std::vector<documents::AttachmentWrite> attachments;
     std::uint64_t attachment_bytes = 0;  // of them, those that are held in memory
     bool deleted = false;                // an uploaded doc with "_deleted": true
+
+    // Of `revisions()` only: the revision and what came before it, newest first.
+    std::vector<std::string> history = {};
+    // It is not among SourceDatabase::documents: a tombstone, or not the first leaf of a document.
+    bool further = false;
 };
 
 class SourceCursor {
@@ -44,6 +49,7 @@ struct SourceDatabase {
     std::uint64_t documents = 0;  // repeated ids counted each time
     std::string security;         // JSON text; empty = none
     std::vector<std::string> skipped_types;  // types that the backup left out on purpose
+    bool revisions = false;                  // the source holds every leaf, with its history
 };
 
 enum class IdOrder {
@@ -60,6 +66,9 @@ class Source {
     // Both: not_found for a key that is not in databases().
     virtual Result<std::unique_ptr<SourceCursor>> documents(std::string_view key) = 0;
     virtual Result<std::unique_ptr<IdCursor>> ids(std::string_view key) = 0;
+    // Every leaf of every document with its history, tombstones included, the leaves of a document
+    // one after the other, the winner first. `unsupported` unless the database has `revisions`.
+    virtual Result<std::unique_ptr<SourceCursor>> revisions(std::string_view key);
 };
 
 // A backup in the vault, which must outlive the source. Attachments are checked while they are

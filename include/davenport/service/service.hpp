@@ -28,6 +28,7 @@ namespace davenport::service {
 // What a caller asks of a restore.
 struct RestoreRequest {
     restore::Mode mode = restore::Mode::overlay;
+    restore::History history = restore::History::fresh;
     std::vector<std::string> skip_components, skip_sessions, skip_system;  // document ids
     std::string client_webhook_url;  // empty = none; checked against the address policy first
     std::string by;                  // the caller's name, for the transaction
@@ -65,7 +66,8 @@ class Service {
     Result<> remove_backup(std::string_view id);  // in_use while something runs on it
 
     // Restores. Everything is checked before anything is accepted: unknown id, unreadable upload,
-    // refused webhook URL, unknown database keys.
+    // refused webhook URL, unknown database keys, and for an exact history a backup without
+    // revisions, an upload, or databases that are not empty.
     Result<StartedRestore> start_restore(std::string_view backup_id, const RestoreRequest& request);
     // `path`: an upload in the spool directory; taken over (renamed) when accepted. The URL in the
     // upload is used when the request names none.

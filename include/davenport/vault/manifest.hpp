@@ -31,8 +31,11 @@ struct DatabaseManifest {
     std::int64_t finished_ms = 0;
     std::string security;                    // JSON text of _security; empty = none
     std::vector<std::string> skipped_types;  // document types left out on purpose
-    std::vector<std::string> included;       // "documents", "attachments", "design_documents", …
+    // "documents", "attachments", "design_documents", "security"; "revisions", "conflicts" and
+    // "tombstones" in a backup with full fidelity; "every_type" where no type was left out.
+    std::vector<std::string> included;
     std::vector<SegmentReference> segments;  // oldest first: the newest that holds an id wins
+    bool includes(std::string_view kind) const;
 };
 
 // One backup. JSON, canonical (this writer's order), one blob "manifests/<id>". Its last member is

@@ -48,6 +48,7 @@ struct Verification {
     bool sound() const { return findings.empty(); }
 };
 
+// `changed` with the same revision before and after: the document's other leaves differ.
 struct Difference {
     enum class Kind { added, changed, removed };
     Kind kind;

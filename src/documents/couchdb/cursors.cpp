@@ -109,19 +109,42 @@ Result<const DocumentView*> ChangesCursor::next() {
     }
 }
 
+Passes::Passes(std::string database, std::string since, std::shared_ptr<Progress> progress,
+               std::function<Result<>()> settle)
+    : database_(std::move(database)),
+      since_(std::move(since)),
+      progress_(std::move(progress)),
+      settle_(std::move(settle)) {}
+
+void Passes::begin() {
+    progress_->read_singly = false;
+    rows_ = 0;
+    ++passes_;
+}
+
+Result<bool> Passes::end(std::string reached) {
+    since_ = progress_->reached = std::move(reached);
+    if (progress_->read_singly) {
+        if (passes_ == max_passes)
+            return fail(ErrorCode::unavailable,
+                        "database \"{}\" changes faster than it can be read", database_);
+        return false;
+    }
+    if (rows_ > few_rows && passes_ < enough_passes) return false;
+    DAVENPORT_TRY(settle_());
+    return true;
+}
+
 CatchUpCursor::CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
                              std::function<Result<>()> settle)
     : place_(place),
       views_(place, true),
-      progress_(std::move(progress)),
-      settle_(std::move(settle)),
-      since_(std::move(since)) {}
+      progress_(progress),
+      passes_(place.name, std::move(since), std::move(progress), std::move(settle)) {}
 
 Result<> CatchUpCursor::open() {
-    progress_->read_singly = false;
-    rows_ = 0;
-    ++passes_;
-    feed_.emplace(place_, since_options(since_));
+    passes_.begin();
+    feed_.emplace(place_, since_options(passes_.since()));
     return feed_->open();
 }
 
@@ -130,23 +153,15 @@ Result<const DocumentView*> CatchUpCursor::next() {
         if (!feed_) DAVENPORT_TRY(open());
         DAVENPORT_ASSIGN(const Row* row, feed_->next());
         if (row != nullptr) {
-            ++rows_;
+            passes_.count_row();
             DAVENPORT_ASSIGN(const DocumentView* view, views_.show(*row, *progress_));
             // A document that went away just now comes again, as deleted, in the next pass.
             if (view != nullptr) return view;
             continue;
         }
-        since_ = progress_->reached = feed_->reached();
+        std::string reached = feed_->reached();
         feed_.reset();
-        if (progress_->read_singly) {
-            if (passes_ == max_passes)
-                return fail(ErrorCode::unavailable,
-                            "database \"{}\" changes faster than it can be read", place_.name);
-            continue;
-        }
-        if (rows_ > few_rows && passes_ < enough_passes) continue;
-        DAVENPORT_TRY(settle_());
-        ended_ = true;
+        DAVENPORT_ASSIGN(ended_, passes_.end(std::move(reached)));
     }
     return nullptr;
 }

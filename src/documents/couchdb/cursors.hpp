@@ -62,8 +62,28 @@ class ChangesCursor final : public DocumentCursor {
     std::string leaf_sequence_;
 };
 
-// For a backup: the changes since a sequence, again and again until hardly anything comes, so that
-// little time lies between the oldest and the newest thing seen. `settle` runs in the end.
+// Reading the changes since a sequence again and again until hardly anything comes, so that little
+// time lies between the oldest and the newest thing seen. `settle` runs in the end.
+class Passes {
+  public:
+    Passes(std::string database, std::string since, std::shared_ptr<Progress> progress,
+           std::function<Result<>()> settle);
+    const std::string& since() const { return since_; }  // of the next pass
+    void begin();
+    void count_row() { ++rows_; }
+    // True = it was the last one.
+    Result<bool> end(std::string reached);
+
+  private:
+    const std::string database_;
+    std::string since_;
+    const std::shared_ptr<Progress> progress_;
+    const std::function<Result<>()> settle_;
+    std::uint64_t rows_ = 0;  // of this pass
+    int passes_ = 0;
+};
+
+// For a backup: the winners of what changed since a sequence.
 class CatchUpCursor final : public DocumentCursor {
   public:
     CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
@@ -75,11 +95,8 @@ class CatchUpCursor final : public DocumentCursor {
     const Place place_;
     RowViews views_;
     const std::shared_ptr<Progress> progress_;
-    const std::function<Result<>()> settle_;
-    std::string since_;
+    Passes passes_;
     std::optional<ChangesFeed> feed_;
-    std::uint64_t rows_ = 0;  // of this pass
-    int passes_ = 0;
     bool ended_ = false;
 };
 

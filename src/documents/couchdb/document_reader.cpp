@@ -173,6 +173,58 @@ Result<std::optional<FoundDocument>> DocumentReader::read_leaf(std::string_view 
     return std::optional<FoundDocument>();
 }
 
+Result<> DocumentReader::take_revision(const object& members, std::size_t index,
+                                       FoundRevisions& out) {
+    JsonReader::Walk walk(reader_, index);
+    JsonPart part;
+    for (const auto field : members) {
+        walk.next(part);
+        object value;
+        if (field.value.get_object().get(value)) continue;
+        if (field.key == "ok")
+            DAVENPORT_TRY(take_document(value, part.value_index, out.documents.emplace_back()));
+        if (field.key == "error") {
+            std::string error = "error", reason;
+            for (const auto fact : value) {
+                if (fact.key == "error") take(fact.value, error);
+                if (fact.key == "reason") take(fact.value, reason);
+            }
+            out.error = error + ": " + reason;
+        }
+    }
+    return {};
+}
+
+Result<FoundRevisions> DocumentReader::read_revisions(std::string_view text) {
+    auto root = reader_.read(text);
+    if (!root) return fail(unreadable(std::move(root).error()));
+    object members;
+    if (root->get_object().get(members)) return fail(ErrorCode::corrupt, "a row is no object");
+    Result<FoundRevisions> result{FoundRevisions{}};
+    FoundRevisions& found = *result;
+    bool listed = false;
+    JsonReader::Walk walk(reader_, 0);
+    JsonPart part;
+    for (const auto field : members) {
+        walk.next(part);
+        if (field.key == "id" && !take(field.value, found.id)) return wrong("a row", found.id);
+        simdjson::dom::array documents;
+        if (field.key != "docs" || field.value.get_array().get(documents)) continue;
+        listed = true;
+        JsonReader::Walk elements(reader_, part.value_index);
+        JsonPart element_part;
+        for (const element entry : documents) {
+            elements.next(element_part);
+            object revision;
+            if (entry.get_object().get(revision)) return wrong("a revision", found.id);
+            DAVENPORT_TRY(take_revision(revision, element_part.value_index, found));
+        }
+    }
+    if (found.id.empty() || !listed) return wrong("a row", found.id);
+    reader_.shrink();
+    return result;
+}
+
 Result<> DocumentReader::read_row(std::string_view text, Row& row) {
     row.id.clear();
     row.sequence.clear();

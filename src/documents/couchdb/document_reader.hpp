@@ -27,6 +27,13 @@ struct Row {
     std::string error;    // the row says that there is none, and why
 };
 
+// An element of a `_bulk_get` answer: revisions of one document.
+struct FoundRevisions {
+    std::string id;
+    std::vector<FoundDocument> documents;
+    std::string error;  // one of them could not be read, and why
+};
+
 // Keeps its buffers from one text to the next. Not thread-safe. Errors: corrupt, saying what and
 // which document where that is known.
 class DocumentReader {
@@ -36,10 +43,13 @@ class DocumentReader {
     Result<> read_row(std::string_view text, Row& row);
     // An element of an `open_revs` answer; not "ok" = nothing.
     Result<std::optional<FoundDocument>> read_leaf(std::string_view text);
+    Result<FoundRevisions> read_revisions(std::string_view text);
 
   private:
     Result<> take_document(const simdjson::dom::object& object, std::size_t index,
                            FoundDocument& out);
+    Result<> take_revision(const simdjson::dom::object& object, std::size_t index,
+                           FoundRevisions& out);
     Result<> take_reserved(std::string_view key, const simdjson::dom::element& value,
                            Document& document);
 

@@ -108,9 +108,13 @@ Result<std::vector<FoundDocument>> read_leaves(const Place& place, std::string_v
     if (!can_exist(id)) return no_document(id, "missing");
     DAVENPORT_ASSIGN(auto leaves, ask_leaves(place, id, "all", history));
     if (leaves.empty()) return no_document(id, "missing");
+    sort_leaves(leaves);
+    return leaves;
+}
+
+void sort_leaves(std::vector<FoundDocument>& leaves) {
     std::sort(leaves.begin(), leaves.end(),
               [](const auto& a, const auto& b) { return wins(a.document, b.document); });
-    return leaves;
 }
 
 Result<FoundDocument> read_document(const Place& place, std::string_view id,

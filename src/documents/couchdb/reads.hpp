@@ -15,6 +15,8 @@ Result<FoundDocument> read_document(const Place& place, std::string_view id,
 // Every leaf, winner first.
 Result<std::vector<FoundDocument>> read_leaves(const Place& place, std::string_view id,
                                                bool history);
+// Winner first.
+void sort_leaves(std::vector<FoundDocument>& leaves);
 // Goes on by itself where a broken connection cut it off, if `revision` says of what.
 Result<std::unique_ptr<ByteSource>> read_attachment(const Place& place, std::string_view id,
                                                     std::string_view revision,

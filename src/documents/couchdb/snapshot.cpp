@@ -1,5 +1,6 @@
 #include "snapshot.hpp"
 
+#include "leaves_cursor.hpp"
 #include "reads.hpp"
 
 namespace davenport::documents::couchdb {
@@ -12,18 +13,26 @@ CouchdbSnapshot::CouchdbSnapshot(Place place, DatabaseInfo info, std::function<R
     progress_->reached = info_.sequence;
 }
 
-Result<Snapshot::ChangedDocuments> CouchdbSnapshot::changed_since(std::string_view since) {
-    if (since.empty() || since == "0") {
+Result<Snapshot::ChangedDocuments> CouchdbSnapshot::changed_since(std::string_view since,
+                                                                  Revisions revisions) {
+    const bool everything = since.empty() || since == "0";
+    if (everything && revisions == Revisions::winners) {
         // Documents in id order cost CouchDB less than changes do.
         auto all = std::make_unique<AllDocsCursor>(place_, AllDocsOptions{}, progress_);
         DAVENPORT_TRY(all->open());
         auto rest = std::make_unique<CatchUpCursor>(place_, info_.sequence, progress_, settle_);
         return ChangedDocuments{std::move(all), Order::by_id, std::move(rest)};
     }
-    if (!is_sequence(since, info_.sequence) ||
-        sequence_number(since) > sequence_number(info_.sequence))
+    if (!everything && (!is_sequence(since, info_.sequence) ||
+                        sequence_number(since) > sequence_number(info_.sequence)))
         return fail(ErrorCode::invalid_argument,
                     "the given sequence is none that database \"{}\" has had", place_.name);
+    if (revisions == Revisions::leaves) {
+        auto leaves =
+            std::make_unique<LeavesCursor>(place_, std::string(since), progress_, settle_);
+        DAVENPORT_TRY(leaves->open());
+        return ChangedDocuments{std::move(leaves), Order::by_sequence};
+    }
     auto changes = std::make_unique<CatchUpCursor>(place_, std::string(since), progress_, settle_);
     DAVENPORT_TRY(changes->open());
     return ChangedDocuments{std::move(changes), Order::by_sequence};

@@ -14,7 +14,7 @@ class CouchdbSnapshot final : public Snapshot {
     const DatabaseInfo& info() const override { return info_; }
     bool exact() const override { return false; }
     std::string reached() const override { return progress_->reached; }
-    Result<ChangedDocuments> changed_since(std::string_view since) override;
+    Result<ChangedDocuments> changed_since(std::string_view since, Revisions revisions) override;
     Result<std::unique_ptr<DocumentCursor>> all_docs(const AllDocsOptions& options) override;
     Result<std::unique_ptr<DocumentCursor>> changes(const ChangesOptions& options) override;
     Result<Document> get(std::string_view id, const ReadOptions& options) override;

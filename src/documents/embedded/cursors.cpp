@@ -1,5 +1,7 @@
 #include "cursors.hpp"
 
+#include "documents/document_build.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -173,10 +175,11 @@ constexpr const char* lookup_sql = DAVENPORT_DOC_HEAD DAVENPORT_DOC_BODIES
 class ChangedCursor final : public DocumentCursor {
   public:
     // `expected`: how many there must be, where that is known.
-    ChangedCursor(View view, const char* sql, std::int64_t since,
+    ChangedCursor(View view, const char* sql, std::int64_t since, Revisions revisions,
                   std::optional<std::int64_t> expected)
         : view_(std::move(view)),
           since_(since),
+          revisions_(revisions),
           expected_(expected),
           statement_(view_->connection(), sql) {}
 
@@ -190,18 +193,55 @@ class ChangedCursor final : public DocumentCursor {
         if (!found) return nullptr;
         ++seen_;
         read_view(*rows_, true, document_, sequence_);
+        if (revisions_ == Revisions::leaves) DAVENPORT_TRY(load_revisions());
         return &document_;
     }
 
   private:
+    Result<> load_revisions() {
+        history_.clear();
+        other_leaves_.clear();
+        StoredDocument stored;
+        stored.leaves = rows_->integer(5);
+        if (stored.leaves == 0) {
+            history_.emplace_back(document_.revision);
+        } else {
+            // The winner's content is in the row.
+            DAVENPORT_ASSIGN(stored.revision, RevisionId::parse(document_.revision));
+            stored.deleted = document_.deleted;
+            DAVENPORT_ASSIGN(const RevisionTree tree, view_->reader().tree(document_.id, stored));
+            DAVENPORT_TRY(load_leaves(tree, stored.revision));
+        }
+        document_.history = history_;
+        document_.other_leaves = other_leaves_;
+        return {};
+    }
+
+    Result<> load_leaves(const RevisionTree& tree, const RevisionId& winner) {
+        const auto sequence = static_cast<std::uint64_t>(rows_->integer(1));
+        for (const RevisionTree::Entry* leaf : tree.leaves()) {
+            if (leaf->first == winner) {
+                for (const RevisionId& id : tree.path(winner)) history_.push_back(id.text());
+                continue;
+            }
+            DAVENPORT_ASSIGN(Document other, build_document(document_.id, sequence, *leaf));
+            add_history(tree, leaf->first, other);
+            other_leaves_.push_back(std::move(other));
+        }
+        return {};
+    }
+
     View view_;
     const std::int64_t since_;
+    const Revisions revisions_;
     const std::optional<std::int64_t> expected_;
     std::int64_t seen_ = 0;
     Statement statement_;
     std::optional<Rows> rows_;
     DocumentView document_;
     std::string sequence_;
+    std::vector<std::string> history_;
+    std::vector<Document> other_leaves_;
 };
 
 // How many documents changed after `since`, but at most `most` + 1.
@@ -238,20 +278,24 @@ Result<std::unique_ptr<DocumentCursor>> changes_cursor(View view, const ChangesO
     return std::make_unique<ChangesCursor>(std::move(view), options, since);
 }
 
-Result<std::unique_ptr<DocumentCursor>> changed_cursor(View view, std::int64_t since) {
+Result<std::unique_ptr<DocumentCursor>> changed_cursor(View view, std::int64_t since,
+                                                       Revisions revisions) {
     DAVENPORT_ASSIGN(const State state, view->reader().state());
     if (since > state.sequence)
         return fail(ErrorCode::invalid_argument,
                     "sequence {} lies after the last one of database \"{}\", {}", since,
                     view->connection().label(), state.sequence);
     if (since == 0)
-        return std::make_unique<ChangedCursor>(std::move(view), scan_all_sql, since, std::nullopt);
+        return std::make_unique<ChangedCursor>(
+            std::move(view), revisions == Revisions::winners ? scan_all_sql : scan_sql, since,
+            revisions, std::nullopt);
     const std::int64_t total = state.documents + state.tombstones;
     const std::int64_t most = std::min(max_lookups, std::max(few_lookups, total / lookup_share));
     DAVENPORT_ASSIGN(const std::int64_t changed, count_changed(view->connection(), since, most));
     if (changed > most)
-        return std::make_unique<ChangedCursor>(std::move(view), scan_sql, since, std::nullopt);
-    return std::make_unique<ChangedCursor>(std::move(view), lookup_sql, since, changed);
+        return std::make_unique<ChangedCursor>(std::move(view), scan_sql, since, revisions,
+                                               std::nullopt);
+    return std::make_unique<ChangedCursor>(std::move(view), lookup_sql, since, revisions, changed);
 }
 
 }  // namespace davenport::documents::embedded

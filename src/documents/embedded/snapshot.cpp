@@ -4,9 +4,10 @@
 
 namespace davenport::documents::embedded {
 
-Result<Snapshot::ChangedDocuments> EmbeddedSnapshot::changed_since(std::string_view since) {
+Result<Snapshot::ChangedDocuments> EmbeddedSnapshot::changed_since(std::string_view since,
+                                                                   Revisions revisions) {
     DAVENPORT_ASSIGN(const std::int64_t sequence, parse_sequence(since));
-    DAVENPORT_ASSIGN(auto cursor, changed_cursor(view_, sequence));
+    DAVENPORT_ASSIGN(auto cursor, changed_cursor(view_, sequence, revisions));
     return ChangedDocuments{std::move(cursor), Order::by_id};
 }
 

@@ -13,7 +13,7 @@ class EmbeddedSnapshot final : public Snapshot {
     const DatabaseInfo& info() const override { return info_; }
     bool exact() const override { return true; }
     std::string reached() const override { return info_.sequence; }
-    Result<ChangedDocuments> changed_since(std::string_view since) override;
+    Result<ChangedDocuments> changed_since(std::string_view since, Revisions revisions) override;
     Result<std::unique_ptr<DocumentCursor>> all_docs(const AllDocsOptions& options) override;
     Result<std::unique_ptr<DocumentCursor>> changes(const ChangesOptions& options) override;
     Result<std::optional<std::uint64_t>> count_by_types(

@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-// A document's body as text: looking into it and changing one member without parsing the rest,
-// which may be deep, large or spelled in a way that has to stay. All of it takes valid JSON, which
-// the body of a stored document is; any other text gives some answer and never a read past its end.
-namespace davenport::restore {
+// JSON as text: looking into it and changing one member without parsing the rest, which may be
+// deep, large or spelled in a way that has to stay. All of it takes valid JSON, which the body of a
+// stored document is; any other text gives some answer and never a read past its end.
+namespace davenport {
 
 enum class Walk { go_on, stop };
 
@@ -33,4 +33,4 @@ std::optional<std::string_view> find_member(std::string_view object, std::string
 // other byte as it was.
 std::string with_member(std::string_view object, std::string_view name, std::string_view value);
 
-}  // namespace davenport::restore
+}  // namespace davenport

@@ -1,10 +1,10 @@
-#include "body_text.hpp"
+#include "davenport/base/json_text.hpp"
 
 #include "davenport/base/json.hpp"
 
 #include <algorithm>
 
-namespace davenport::restore {
+namespace davenport {
 namespace {
 
 bool is_space(char c) {
@@ -142,4 +142,4 @@ std::string with_member(std::string_view object, std::string_view name, std::str
     return text.append(value).append(object.substr(close));
 }
 
-}  // namespace davenport::restore
+}  // namespace davenport
