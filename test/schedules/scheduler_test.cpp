@@ -297,7 +297,7 @@ TEST_CASE("schedules that can't be are refused") {
     wanted = every("@hourly");
     wanted.owner = "\xff";
     refused(wanted, invalid, "owner");
-    for (const std::string id : {"a/b", "ä", "a b", std::string(101, 'x').c_str()})
+    for (const std::string& id : std::vector<std::string>{"a/b", "ä", "a b", std::string(101, 'x')})
         refused(every("@hourly", id), invalid, "id may have");
     wanted = every("@hourly");
     wanted.random_delay_ms = -1;

@@ -70,7 +70,8 @@ struct Filter {
 
 struct Options {
     std::chrono::milliseconds poll{1'000};  // how often other instances' changes are looked for
-    // A start that was begun so long ago and has no outcome was cut off, and is repeated.
+    // A start that was begun so long ago, by the looking instance's clock, and has no outcome was
+    // cut off, and is repeated.
     std::chrono::milliseconds start_timeout{30'000};
     std::chrono::hours keep_done{24 *
                                  90};  // one-time schedules are removed so long after their run
