@@ -141,14 +141,15 @@ Result<> Applications::set_webhook_url(std::string_view id, const std::string& u
 }
 
 Result<> Applications::remove(std::string_view id) {
-    auto record = documents::read_record(*control_, document_id(id));
-    if (!record && record.error().code == ErrorCode::not_found) return missing(id);
-    if (!record) return fail(std::move(record).error());
-    // Its name first: nobody writes into a database that is about to go.
-    DAVENPORT_TRY(documents::remove_record(*control_, document_id(id), record->revision));
-    forget(id);
+    // A secret that nobody knows: nobody comes in any more. The name goes last, so that what a
+    // crash leaves can be deleted again, and is not taken over by an application of that name.
+    DAVENPORT_TRY(rotate_secret(id));
     auto dropped = store_.drop("chat_" + std::string(id));
     if (!dropped && dropped.error().code != ErrorCode::not_found) return dropped;
+    DAVENPORT_ASSIGN(const documents::Record record,
+                     documents::read_record(*control_, document_id(id)));
+    DAVENPORT_TRY(documents::remove_record(*control_, document_id(id), record.revision));
+    forget(id);
     return {};
 }
 
