@@ -310,7 +310,6 @@ TEST_CASE("couchdb pages: they may begin with any id") {
 }
 
 TEST_CASE("couchdb pages: rows that do not belong there are refused") {
-    // In place of the rows of a page: none of its own.
     const auto swapped = [](Strings rows, const Asked&) {
         std::swap(rows[100], rows[101]);
         return rows;

@@ -204,6 +204,36 @@ TEST_CASE("couchdb: an overwrite whose answer is lost is not done twice") {
     CHECK(posts == 1);
 }
 
+TEST_CASE("couchdb: what goes into an empty database is not looked for there") {
+    std::atomic<int> looks = 0, posts = 0;
+    StagedCouchdb server([&](Connection& connection, const Seen& seen) {
+        if (seen.path == "/db" && seen.method == "GET") {
+            connection.answer(200, R"({"db_name":"db","update_seq":"0-s","doc_count":0})");
+            return true;
+        }
+        if (asks(seen, "/db/_all_docs")) {
+            ++looks;
+            connection.answer(200, R"({"rows":[{"id":"d7","key":"d7","value":{"rev":"1-x"},)"
+                                   R"("doc":{"_id":"d7","_rev":"1-x","other":1}}]})");
+            return true;
+        }
+        if (!asks(seen, "/db/_bulk_docs")) return false;
+        // Somebody else wrote d7 after we looked whether anything was there.
+        const bool first = ++posts == 1;
+        answer_rows(connection, ids_in(seen), [&](const std::string& id) {
+            if (first && id == "d7")
+                return std::string(R"({"id":"d7","error":"conflict","reason":"late"})");
+            return written(id);
+        });
+        return true;
+    });
+    const auto outcomes = write_all(*server.open(), puts(200), WriteMode::overwrite);
+    for (std::size_t i = 0; i < outcomes.size(); ++i)
+        CHECK(outcomes[i].kind == (i == 7 ? Kind::changed : Kind::created));
+    CHECK(looks == 1);
+    CHECK(posts == 2);
+}
+
 TEST_CASE("couchdb: an answer about other documents than those sent is none") {
     for (const char* answer : {"[]", "{}", "no JSON", R"([{"ok":true,"id":"x","rev":"1-a"}])",
                                R"([{"ok":true,"id":"d0"}])", "[1]"}) {

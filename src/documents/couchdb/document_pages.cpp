@@ -67,7 +67,8 @@ Result<> DocumentPages::take_end() {
     patience_.progress();
     rows_then_ = rows_;
     if (!*found) return {};
-    const std::optional<std::string>& end = (*found)->end;
+    std::optional<std::string> end = std::move((*found)->end);
+    if (end && options_.end_id && *end > *options_.end_id) end.reset();
     if (first_page_ && end && *end <= last_id_) {  // the reader was faster
         look(last_id_, rows_of_page());
         return {};

@@ -3,6 +3,7 @@
 #include "client_exchange.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace davenport::documents::couchdb {
 namespace {
@@ -85,9 +86,14 @@ void PageEnds::look(std::string begin, std::uint64_t rows) {
     begin_ = std::move(begin);
     rows_ = rows;
     tries_ = 0;
+    found_.reset();
     if (!ranks_ || rows_ <= few_rows) return ask_skip();
     if (known_.empty()) return ask_last();
-    ask_rank(Question::rank_of_begin, begin_);
+    if (!last_found_ || last_found_->key != begin_)
+        return ask_rank(Question::rank_of_begin, begin_);
+    begin_rank_ = last_found_->rank;
+    low_ = *last_found_;
+    found_ = try_on();
 }
 
 // Goes on between the points that are known.
@@ -109,7 +115,10 @@ std::optional<PageEnds::Found> PageEnds::try_on() {
             ask_rank(Question::rank_of_middle, middle_);
             return std::nullopt;
         }
-        if (rows > rows_ / 4) return Found{next.key};
+        if (rows > rows_ / 4) {
+            last_found_ = next;
+            return Found{next.key};
+        }
         low_ = next;
         known_.pop_back();
     }
@@ -135,6 +144,7 @@ Result<PageEnds::Reply> PageEnds::take_reply() {
 }
 
 Result<std::optional<PageEnds::Found>> PageEnds::take() {
+    if (found_) return std::exchange(found_, std::nullopt);
     DAVENPORT_ASSIGN(Reply reply, take_reply());
     const auto misplaced = [&] {
         return fail(ErrorCode::corrupt, "document \"{}\" is listed behind \"{}\"", reply.id,
@@ -168,8 +178,7 @@ Result<std::optional<PageEnds::Found>> PageEnds::take() {
                 ask_skip();
                 break;
             }
-            const bool behind = reply.id.empty() || *reply.offset > begin_rank_ + rows_ ||
-                                (options_.end_id && reply.id > *options_.end_id);
+            const bool behind = reply.id.empty() || *reply.offset > begin_rank_ + rows_;
             known_.push_back({behind ? middle_ : std::move(reply.id), *reply.offset});
             return try_on();
         }

@@ -33,7 +33,7 @@ class PageEnds {
     // it has to be told to look again.
     Result<std::optional<Found>> take();
 
-    bool looking() const { return exchange_ != nullptr; }
+    bool looking() const { return exchange_ != nullptr || found_; }
     const std::string& begin() const { return begin_; }
 
   private:
@@ -59,6 +59,8 @@ class PageEnds {
     bool ranks_ = true;  // the server knows them
     std::string begin_;
     std::uint64_t rows_ = 0;
+    std::optional<Point> last_found_;  // where the next page begins, as a rule
+    std::optional<Found> found_;       // at once, by what was known already
     std::uint64_t begin_rank_ = 0;
     Point low_;                 // the page's end comes behind it
     std::vector<Point> known_;  // behind the page's begin, the nearest one last

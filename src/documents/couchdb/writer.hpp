@@ -12,6 +12,7 @@ struct WriteHistory {
     // Documents that are overwritten mostly do not exist yet (a restore into an empty database), so
     // that it pays to write first and to look only at those that exist.
     std::atomic<bool> mostly_new = false;
+    std::atomic<bool> asked = false;  // whether the database is empty
 };
 
 // One call of Database::write. CouchDB has no transactions: every document is for itself.
@@ -38,6 +39,7 @@ class Writer {
     Result<bool> take_known(Pending& pending, bool known);
 
     void overwrite(Pendings documents);
+    void look_whether_empty();
     Result<> plan_overwrites(const Pendings& documents, Pendings& ready);
     Result<bool> plan_overwrite(Pending& pending, const CurrentState& state);
     Result<> end_other_leaves();

@@ -12,6 +12,7 @@ using Kind = WriteOutcome::Kind;
 
 constexpr int max_attempts = 8;
 constexpr int max_unknown = 3;
+constexpr std::size_t many = 100;
 
 bool has_stub(const Pending& pending) {
     return std::any_of(pending.attachments.begin(), pending.attachments.end(),
@@ -24,7 +25,15 @@ bool may_go_first(const Pending& pending) {
 
 }  // namespace
 
+// Before many documents are read that are not there. Only a guess: an error says nothing.
+void Writer::look_whether_empty() {
+    if (history_.asked.exchange(true)) return;
+    const auto about = ask_object(place_.client(), get_request(place_.path), "the description");
+    if (about && integer_member(*about, "doc_count") == 0) history_.mostly_new = true;
+}
+
 void Writer::overwrite(Pendings documents) {
+    if (documents.size() >= many) look_whether_empty();
     Pendings ready;
     int unknown = 0;
     for (int attempt = 0; !documents.empty(); ++attempt) {

@@ -1,5 +1,4 @@
 #include "api/couchdb/parameters.hpp"
-#include "api/couchdb/range.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -64,37 +63,4 @@ TEST_CASE("bounds that are no strings sort around all strings") {
     CHECK(range("key=5").nothing);
     CHECK(range("key=%22a%22").start == "a");
     CHECK(range("start_key=%22a%22&end_key=%22b%22").end == "b");
-}
-
-TEST_CASE("ranges of bytes") {
-    const auto range = [](std::string text, std::uint64_t size) {
-        http::Headers headers;
-        headers.add("Range", std::move(text));
-        return requested_range(headers, size, "\"e\"");
-    };
-    const auto is = [](const Result<std::optional<ByteRange>>& got, std::uint64_t first,
-                       std::uint64_t length) {
-        return got && *got && (*got)->first == first && (*got)->length == length;
-    };
-    CHECK(is(range("bytes=0-3", 10), 0, 4));
-    CHECK(is(range("bytes=4-", 10), 4, 6));
-    CHECK(is(range("bytes=-3", 10), 7, 3));
-    CHECK(is(range("bytes=-30", 10), 0, 10));
-    CHECK(is(range("bytes=8-18446744073709551615", 10), 8, 2));
-    for (const char* unsatisfiable : {"bytes=10-", "bytes=-0", "bytes=18446744073709551615-"}) {
-        CAPTURE(unsatisfiable);
-        CHECK_FALSE(range(unsatisfiable, 10));
-    }
-    CHECK_FALSE(range("bytes=-1", 0));
-    for (const char* ignored : {"bytes=5-2", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes=-",
-                                "bytes=", "bytes=1--2"}) {
-        CAPTURE(ignored);
-        const auto got = range(ignored, 10);
-        REQUIRE(got);
-        CHECK_FALSE(*got);
-    }
-    http::Headers other_version;
-    other_version.add("Range", "bytes=0-1");
-    other_version.add("If-Range", "\"f\"");
-    CHECK_FALSE(requested_range(other_version, 10, "\"e\"").value());
 }
