@@ -191,8 +191,8 @@ describe('chat imports', () => {
       });
       const good = [exampleRooms[0], { ...exampleRooms[1], UniqueId: 'family' }];
       assert.equal((await app.must('rooms', good)).total_rows, 2);
-      const { json } = await app.post('get_or_create_room_with_target', { emails: ['mymail@mymail.com', 'user@mymail.com'] });
-      assert.equal(json.results.room.room_name, 'user@mymail.com mymail@mymail.com');
+      const { json } = await app.call('GET', '/api/v2.1/rest/get_or_create_room_with_target?emails[]=mymail@mymail.com&emails[]=user@mymail.com');
+      assert.equal(json.results?.room.room_name, 'user@mymail.com mymail@mymail.com', JSON.stringify(json));
     });
 
     it('stores comments, and a reply with the real id of its parent', async () => {
@@ -339,7 +339,7 @@ describe('chat imports', () => {
     const histories = await Promise.all(started.map(({ json }) => app.ended(json.results.backup_history.unique_id)));
     assert.deepEqual(histories.map((history) => history.status).sort(), ['failed', 'finished']);
     const loser = histories.find((history) => history.status === 'failed');
-    assert.match(loser.errors.Message, /exists already \(500 rows are faulty\)/);
+    assert.match(loser.errors.Message, /exists already \(\d+ rows are faulty\)/);
   });
 
   it('ends every accepted import after kill -9, all rows or none', async () => {
