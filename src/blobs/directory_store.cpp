@@ -154,9 +154,10 @@ class DirectoryStore final : public BlobStore {
         std::uint64_t freed = 0;
         DAVENPORT_TRY(for_each_entry(
             temporary, [&](const std::string& name, const struct stat& status) -> Result<> {
-                const std::int64_t age = now - static_cast<std::int64_t>(status.st_mtim.tv_sec);
-                if (!S_ISREG(status.st_mode) || age < 0 ||
-                    static_cast<std::uint64_t>(age) < age_seconds)
+                // The clock that files are stamped with may be a little ahead of ours.
+                const std::int64_t age = std::max<std::int64_t>(
+                    0, now - static_cast<std::int64_t>(status.st_mtim.tv_sec));
+                if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(age) < age_seconds)
                     return {};
                 const std::string path = temporary + "/" + name;
                 const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

@@ -54,11 +54,16 @@ std::string fault_of_url(std::string_view url) {
 }
 
 std::string fault_of_type(std::string_view type) {
-    const bool plain = type.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") ==
-                       std::string_view::npos;
+    const bool plain =
+        type.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") == std::string_view::npos;
     if (type.empty() || type.size() > max_type_bytes || !plain)
         return fmt::format("it must be of a-z, 0-9 and '_', at most {} of them", max_type_bytes);
     return {};
+}
+
+std::string fault_of_https_url(std::string_view url) {
+    if (std::string fault = fault_of_url(url); !fault.empty()) return fault;
+    return url.empty() || url.starts_with("https://") ? "" : "it is no https URL";
 }
 
 Result<> Faults::result() const {

@@ -18,6 +18,8 @@ std::string fault_of_line(std::string_view text, std::size_t limit);
 std::string fault_of_text(std::string_view text, std::size_t limit);
 // Empty, or an http or https URL.
 std::string fault_of_url(std::string_view url);
+// Empty, or an https URL: a room's avatar.
+std::string fault_of_https_url(std::string_view url);
 
 // Of a comment's type.
 std::string fault_of_type(std::string_view type);

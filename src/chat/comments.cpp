@@ -58,6 +58,26 @@ Result<std::vector<ShownComment>> Chat::comments(std::uint64_t room, std::uint64
     return shown(std::move(comments), found, limit);
 }
 
+// A reply names the comment that it answers in its payload.
+Result<std::string> Chat::parent_of(const Post& post) {
+    const auto fault = [](std::string_view text) {
+        Faults faults;
+        faults.add("payload", text);
+        return fail(faults.result().error());
+    };
+    const auto payload = parse_json_object(post.payload);
+    if (!payload || text_or(*payload, "text") != post.message)
+        return fault("a reply needs one whose \"text\" is the message");
+    const auto parent = integer_member(*payload, "replied_comment_id");
+    if (!parent || *parent <= 0)
+        return fault("a reply needs \"replied_comment_id\", the id of a comment");
+    const auto body = ledger_->get(Kind::comment, static_cast<std::uint64_t>(*parent));
+    if (!body && body.error().code != ErrorCode::not_found) return fail(body.error());
+    if (!body || integer_member(*body, "room") != static_cast<std::int64_t>(post.room))
+        return fault(fmt::format("there is no comment {} in room {}", *parent, post.room));
+    return text_or(*body, "unique_id");
+}
+
 Result<ShownComment> Chat::post(const Post& post) {
     Faults faults;
     faults.add("sender_email", fault_of_email(post.sender_email));
@@ -75,6 +95,9 @@ Result<ShownComment> Chat::post(const Post& post) {
         return fail(ErrorCode::forbidden, "{} is not in room {}", post.sender_email, post.room);
 
     Comment comment;
+    if (post.type == "reply") {
+        DAVENPORT_ASSIGN(comment.parent_unique_id, parent_of(post));
+    }
     comment.unique_id = post.unique_id.empty() ? random_token(20) : post.unique_id;
     comment.room = room.id;
     comment.room_unique_id = room.unique_id;
@@ -95,8 +118,7 @@ Result<ShownComment> Chat::post(const Post& post) {
 
     // Posted before: the same answer again.
     DAVENPORT_ASSIGN(const auto body, ledger_->find(Kind::comment, created.error().detail));
-    if (!body)
-        return fail(ErrorCode::unavailable, "the comment is being changed; post it again");
+    if (!body) return fail(ErrorCode::unavailable, "the comment is being changed; post it again");
     DAVENPORT_ASSIGN(Comment first, comment_of(*body));
     if (first.room != room.id || first.email != post.sender_email)
         return fail(ErrorCode::invalid_argument,

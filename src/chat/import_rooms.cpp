@@ -10,11 +10,6 @@
 namespace davenport::chat {
 namespace {
 
-std::string fault_of_https_url(std::string_view url) {
-    if (std::string fault = fault_of_url(url); !fault.empty()) return fault;
-    return url.empty() || url.starts_with("https://") ? "" : "it is no https URL";
-}
-
 std::string fault_of_participants(const std::vector<std::string>& emails) {
     if (emails.size() > max_participants)
         return fmt::format("a room holds at most {} participants", max_participants);

@@ -94,7 +94,7 @@ Result<ShownRoom> Chat::get_or_create_room(const std::vector<std::string>& email
     for (const std::string& email : emails) faults.add("emails", fault_of_email(email));
     if (faults.none() && emails[0] == emails[1])
         faults.add("emails", "the two addresses are the same");
-    if (avatar_url) faults.add("avatar_url", fault_of_url(*avatar_url));
+    if (avatar_url) faults.add("avatar_url", fault_of_https_url(*avatar_url));
     DAVENPORT_TRY(faults.result());
     DAVENPORT_ASSIGN(const std::vector<User> pair, users("emails", emails));
 

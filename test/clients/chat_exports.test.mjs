@@ -121,6 +121,25 @@ describe('exports', () => {
     })));
   });
 
+  it('names the parent of a reply by its unique id', async () => {
+    const key = await createApp('replies');
+    const options = { app: 'replies', key };
+    await ok('POST', 'login_or_register', { email: 'a@b.c', username: 'A' }, options);
+    for (const name of ['R', 'S']) await ok('POST', 'create_room', { name, creator: 'a@b.c' }, options);
+    const post = (body) => ['POST', 'post_comment', { sender_email: 'a@b.c', room_id: 1, message: 'yes', type: 'reply', ...body }, options];
+    const { comment: parent } = await ok('POST', 'post_comment', { sender_email: 'a@b.c', room_id: 1, message: 'well?', unique_temp_id: 'p' }, options);
+    await ok(...post({ unique_temp_id: 'r', payload: { text: 'yes', replied_comment_id: parent.id } }));
+    for (const payload of [null, {}, { text: 'no', replied_comment_id: parent.id }, { text: 'yes' }, { text: 'yes', replied_comment_id: 99 }, { text: 'yes', replied_comment_id: '1' }]) {
+      await refused(400, /^payload: /, ...post({ payload }));
+    }
+    await refused(400, /no comment 1 in room 2/, ...post({ room_id: 2, payload: { text: 'yes', replied_comment_id: parent.id } }));
+    const rows = (await download(await ended((await ok('POST', 'exports', { type: 'comments' }, options)).unique_id, options))).json;
+    assert.deepEqual(rows.map((row) => [row.UniqueId, row.Type, row.ParentCommentUniqueId, row.Payload]), [
+      ['p', 'text', '', null],
+      ['r', 'reply', 'p', { text: 'yes', replied_comment_id: 1 }],
+    ]);
+  });
+
   it('serves ranges of the file', async () => {
     const history = await exported({ type: 'comments' });
     const whole = (await download(history)).body;

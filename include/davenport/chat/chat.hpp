@@ -122,6 +122,7 @@ class Chat {
     Result<std::vector<ShownComment>> shown(std::vector<Comment> comments, const Room& room,
                                             std::size_t count);
     Result<User> system_user();
+    Result<std::string> parent_of(const Post& post);
     std::string token_of(const User& user) const;
 
     const Application application_;
