@@ -33,7 +33,7 @@ export class ChatClient {
   }
 
   async #ended(path) {
-    for (let wait = 5; ; wait = Math.min(wait * 2, 200)) {
+    for (let wait = 5; ; wait = Math.min(wait * 2, 20)) {
       const { backup_history: history } = await this.get(path);
       if (history.status !== 'started') return history;
       await sleep(wait);

@@ -33,9 +33,10 @@ export function chatSample({ seed = 1, users: userCount = 5_000, rooms: roomCoun
   const rooms = Array.from({ length: roomCount }, (_, i) => {
     now += random.between(1, 60) * 1000;
     const single = random.chance(0.3);
-    const people = random.sample(users.slice(i % userCount, i % userCount + 40).concat(users.slice(0, 3)), single ? 2 : random.between(2, 6)).map((user) => user.Email);
+    const neighbours = new Set([...users.slice(i % userCount, i % userCount + 40), ...users.slice(0, 3)]);
+    const people = random.sample([...neighbours], single ? 2 : random.between(2, 6)).map((user) => user.Email);
     return {
-      Name: single ? people.join(' ') : `Group ${i + 1} ${random.pick(words)}`,
+      Name: single ? people.join(' ') : `Group ${i + 1} ${random.pick(firstNames)}`,
       Type: single ? 'single' : 'group',
       Options: random.chance(0.1) ? '{"colour":"green"}' : '',
       CreatorEmail: people[0],
@@ -48,7 +49,8 @@ export function chatSample({ seed = 1, users: userCount = 5_000, rooms: roomCoun
   const lastOfRoom = new Map();
   const comments = Array.from({ length: commentCount }, (_, i) => {
     now += random.between(1, 20) * 1000;
-    const room = rooms[random.between(0, roomCount - 1)];
+    // A few rooms are busier than the rest.
+    const room = rooms[random.between(0, random.chance(0.15) ? Math.min(49, roomCount - 1) : roomCount - 1)];
     const message = Array.from({ length: random.between(1, 24) }, () => random.pick(words)).join(' ');
     const parent = random.chance(0.15) ? lastOfRoom.get(room.UniqueId) : undefined;
     const uniqueId = `android_${startOfTime + i}${random.hex(16)}`;

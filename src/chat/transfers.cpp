@@ -2,6 +2,7 @@
 
 #include "davenport/documents/records.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace davenport::chat {
@@ -105,8 +106,15 @@ Result<std::unique_ptr<Transfers>> Transfers::open(std::shared_ptr<documents::Da
 }
 
 Result<> Transfers::create(const Transfer& transfer) {
-    DAVENPORT_TRY(documents::write_record(*control_, document_id(transfer.direction, transfer.id),
-                                          to_body(transfer), {}));
+    json::object body = to_body(transfer);
+    {
+        // Lists are in this order: of one millisecond only one is newest.
+        const std::lock_guard lock(mutex_);
+        newest_ms_ = std::max(newest_ms_ + 1, transfer.created_ms);
+        body["created_ms"] = newest_ms_;
+    }
+    DAVENPORT_TRY(
+        documents::write_record(*control_, document_id(transfer.direction, transfer.id), body, {}));
     return {};
 }
 

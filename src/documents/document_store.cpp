@@ -1,5 +1,7 @@
 #include "davenport/documents/document_store.hpp"
 
+#include "get_each.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -32,16 +34,7 @@ std::unique_ptr<ByteSource> source_of(std::string bytes) {
 }
 
 Result<std::vector<std::optional<Document>>> Database::get_many(std::span<const std::string> ids) {
-    std::vector<std::optional<Document>> documents;
-    documents.reserve(ids.size());
-    for (const std::string& id : ids) {
-        auto document = get(id);
-        const bool missing = !document && document.error().code == ErrorCode::not_found &&
-                             document.error().detail != "no_db_file";
-        if (!document && !missing) return fail(std::move(document).error());
-        documents.push_back(missing ? std::nullopt : std::optional(std::move(*document)));
-    }
-    return documents;
+    return get_each(ids, [&](const std::string& id) { return get(id); });
 }
 
 Result<std::shared_ptr<Database>> DocumentStore::open_or_create(std::string_view name) {

@@ -307,6 +307,8 @@ describe('chat imports', () => {
     for (let i = 0; i < 23; i += 1) {
       const { json } = await own.start('users', []);
       ids.unshift(json.results.backup_history.unique_id);
+      // Some servers' indexes miss a document for the moment in which it changes.
+      await own.ended(ids[0]);
     }
     const page = async (query) => {
       const { status, json } = await own.call('GET', `/api/v2.1/rest/imports${query}`);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,8 @@ class Transfers {
         : control_(std::move(control)) {}
 
     const std::shared_ptr<documents::Database> control_;
+    std::mutex mutex_;
+    std::int64_t newest_ms_ = 0;
 };
 
 }  // namespace davenport::chat

@@ -1,5 +1,6 @@
 #include "database.hpp"
 
+#include "documents/get_each.hpp"
 #include "field_index.hpp"
 #include "schema.hpp"
 #include "snapshot.hpp"
@@ -91,6 +92,12 @@ Result<std::unique_ptr<Snapshot>> EmbeddedDatabase::snapshot() {
 Result<Document> EmbeddedDatabase::get(std::string_view id, const ReadOptions& options) {
     DAVENPORT_ASSIGN(const View view, readers_->acquire());
     return view->reader().get(id, options);
+}
+
+Result<std::vector<std::optional<Document>>> EmbeddedDatabase::get_many(
+    std::span<const std::string> ids) {
+    DAVENPORT_ASSIGN(const View view, readers_->acquire());
+    return get_each(ids, [&](const std::string& id) { return view->reader().get(id, {}); });
 }
 
 Result<std::vector<Document>> EmbeddedDatabase::leaves(std::string_view id, bool history) {

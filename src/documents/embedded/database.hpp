@@ -22,6 +22,8 @@ class EmbeddedDatabase final : public Database {
     Result<DatabaseInfo> info() override;
     Result<std::unique_ptr<Snapshot>> snapshot() override;
     Result<Document> get(std::string_view id, const ReadOptions& options) override;
+    Result<std::vector<std::optional<Document>>> get_many(
+        std::span<const std::string> ids) override;
     Result<std::vector<Document>> leaves(std::string_view id, bool history) override;
     Result<std::vector<std::string>> missing_revisions(
         std::string_view id, std::span<const std::string> revisions) override;
