@@ -4,12 +4,28 @@
 #include "davenport/chat/chat.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace davenport::chat {
 namespace {
 
 bool is_control(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// Stored rows may be 64 levels deep with everything around the payload.
+constexpr int max_payload_depth = 32;
+
+bool deeper_than(const json::value& value, int levels) {
+    if (!value.is_structured()) return false;
+    if (levels == 0) return true;
+    if (const json::array* array = value.if_array())
+        return std::any_of(array->begin(), array->end(), [&](const json::value& element) {
+            return deeper_than(element, levels - 1);
+        });
+    const json::object& object = value.get_object();
+    return std::any_of(object.begin(), object.end(),
+                       [&](const auto& member) { return deeper_than(member.value(), levels - 1); });
 }
 
 }  // namespace
@@ -64,6 +80,26 @@ std::string fault_of_type(std::string_view type) {
 std::string fault_of_https_url(std::string_view url) {
     if (std::string fault = fault_of_url(url); !fault.empty()) return fault;
     return url.empty() || url.starts_with("https://") ? "" : "it is no https URL";
+}
+
+// JSON knows no such number, and what stands for it in a program can't be written again.
+bool has_endless_number(const json::value& value) {
+    if (const double* number = value.if_double()) return !std::isfinite(*number);
+    if (const json::array* array = value.if_array())
+        return std::any_of(array->begin(), array->end(), has_endless_number);
+    if (const json::object* object = value.if_object())
+        return std::any_of(object->begin(), object->end(),
+                           [](const auto& member) { return has_endless_number(member.value()); });
+    return false;
+}
+
+std::string fault_of_payload(const json::value& payload) {
+    if (payload.is_null()) return {};
+    if (!payload.is_object()) return "it must be an object or null";
+    if (has_endless_number(payload)) return "it holds a number that is too large";
+    if (deeper_than(payload, max_payload_depth))
+        return fmt::format("it is nested deeper than {} levels", max_payload_depth);
+    return {};
 }
 
 Result<> Faults::result() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "davenport/base/json.hpp"
 #include "davenport/base/result.hpp"
 
 #include <string>
@@ -20,6 +21,11 @@ std::string fault_of_text(std::string_view text, std::size_t limit);
 std::string fault_of_url(std::string_view url);
 // Empty, or an https URL: a room's avatar.
 std::string fault_of_https_url(std::string_view url);
+
+// An object or null, no deeper than what stored rows may be, without numbers that JSON can't write.
+std::string fault_of_payload(const json::value& payload);
+// Whether a number in it is too large for JSON.
+bool has_endless_number(const json::value& value);
 
 // Of a comment's type.
 std::string fault_of_type(std::string_view type);

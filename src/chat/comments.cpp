@@ -37,7 +37,15 @@ Result<std::vector<ShownComment>> Chat::shown(std::vector<Comment> comments, con
         comment.comment = std::move(comments[i]);
         const std::uint64_t author = comment.comment.user;
         if (!authors.contains(author)) {
-            DAVENPORT_ASSIGN(authors[author], user(author));
+            auto found = user(author);
+            // Some documents were restored without others.
+            if (!found && (found.error().code != ErrorCode::not_found || is_gone(found.error())))
+                return fail(std::move(found).error());
+            if (found) authors[author] = std::move(*found);
+            if (authors[author].email != comment.comment.email) {
+                authors[author] = User();
+                authors[author].name = comment.comment.email;
+            }
         }
         comment.room_name = room.name;
         comment.username = authors[author].name;
@@ -88,6 +96,10 @@ Result<ShownComment> Chat::post(const Post& post) {
     if (post.type == "system_event")
         faults.add("type", "system events are posted with post_system_event_message");
     faults.add("payload", fault_of_text(post.payload, max_message_bytes));
+    if (const auto payload = parse_json(post.payload))
+        faults.add("payload", fault_of_payload(*payload));
+    else
+        faults.add("payload", payload.error().message);
     DAVENPORT_TRY(faults.result());
     DAVENPORT_ASSIGN(const std::vector<User> senders, users("sender_email", {post.sender_email}));
     DAVENPORT_ASSIGN(const Room room, this->room(post.room));

@@ -10,12 +10,14 @@
 namespace davenport::chat {
 namespace {
 
+constexpr std::string_view folder_prefix = "app-";  // no id is a name that blobs can't have
 constexpr std::uint64_t per_page = 20;
 constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr std::uint64_t rows_a_report = 1'000;
+constexpr std::int64_t orphan_ms = 10'000;
 
 std::string name_of(std::string_view application, std::string_view id) {
-    return fmt::format("{}/{}.json", application, id);
+    return fmt::format("{}{}/{}.json", folder_prefix, application, id);
 }
 
 Kind kind_of(Resource resource) {
@@ -113,14 +115,14 @@ Result<Transfer> Exports::start(const Application& application, const ExportRequ
         fmt::format("{}_exported_{}.json", transfer.created_at, to_text(request.resource));
     transfer.details = {{"begin", period.begin}, {"end", period.end}};
     const auto created = transfers_.create(transfer);
-    if (!created && created.error().code == ErrorCode::conflict) return get(application, id);
-    if (!created) return fail(created.error());
-
-    jobs::Runner::Submission submission;
-    submission.id = id;
-    submission.kind = job_kind;
-    submission.parameters = {{"app", application.id}};
-    const auto job = runner_.submit(std::move(submission));
+    // Known already: a start that is repeated, and may have ended before it had a job.
+    if (!created && created.error().code == ErrorCode::conflict) {
+        DAVENPORT_ASSIGN(transfer, transfers_.get(Direction::out, application.id, id));
+        if (transfer.status != Transfer::Status::started) return transfer;
+    } else if (!created) {
+        return fail(created.error());
+    }
+    const auto job = submit(transfer);
     if (!job && job.error().code != ErrorCode::already_exists) {
         transfer.status = Transfer::Status::failed;
         transfer.error = job.error().message;
@@ -130,9 +132,21 @@ Result<Transfer> Exports::start(const Application& application, const ExportRequ
     return transfer;
 }
 
+Result<jobs::Job> Exports::submit(const Transfer& transfer) {
+    jobs::Runner::Submission submission;
+    submission.id = transfer.id;
+    submission.kind = job_kind;
+    submission.parameters = {{"app", transfer.application}};
+    return runner_.submit(std::move(submission));
+}
+
 void Exports::show_progress(Transfer& transfer) {
     if (transfer.status != Transfer::Status::started) return;
     const auto job = runner_.get(transfer.id);
+    // A crash came between the record and its job.
+    if (!job && job.error().code == ErrorCode::not_found &&
+        clock_.now_ms() - transfer.created_ms > orphan_ms)
+        static_cast<void>(submit(transfer));  // if it fails, who looks next tries again
     if (!job || job->progress.total == 0) return;
     transfer.percentage = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(99, job->progress.done * 100 / job->progress.total));
@@ -224,7 +238,7 @@ Result<json::object> Exports::run(jobs::Context& context) {
     const auto transfer = transfers_.get(Direction::out, app, context.job().id);
     if (!transfer) return fail(transfer.error());
     DAVENPORT_ASSIGN(const Application application, applications_.get(app));
-    DAVENPORT_ASSIGN(const auto ledger, ledgers_.of(application));
+    DAVENPORT_ASSIGN(const auto ledger, ledgers_.probed(application));
     DAVENPORT_ASSIGN(const auto file, files_.create());
     std::uint64_t rows = 0;
     DAVENPORT_TRY(write_rows(context, *transfer, *ledger, *file, rows));
@@ -253,10 +267,12 @@ Result<> Exports::ended(const jobs::Job& job) {
         show_progress(*transfer);
         DAVENPORT_TRY(files_.remove(name_of(app, job.id)));
     }
-    auto finished = transfers_.finish(*transfer);
-    if (!finished && finished.error().code == ErrorCode::not_found)
-        return files_.remove(name_of(app, job.id));
-    return finished;
+    const auto finished = transfers_.finish(*transfer);
+    if (!finished && finished.error().code != ErrorCode::not_found) return finished;
+    const auto stands = transfers_.get(Direction::out, app, job.id);
+    if (!stands && stands.error().code != ErrorCode::not_found) return fail(stands.error());
+    if (stands && stands->status == Transfer::Status::finished) return {};
+    return files_.remove(name_of(app, job.id));
 }
 
 std::string Exports::sign(const Application& application, const Transfer& transfer) const {
@@ -296,10 +312,13 @@ Result<> Exports::sweep() {
     DAVENPORT_ASSIGN(const auto files, files_.list(""));
     for (const blobs::BlobInfo& file : files) {
         const std::size_t slash = file.name.find('/');
-        if (slash == std::string::npos || !file.name.ends_with(".json")) continue;
+        if (slash == std::string::npos || !file.name.starts_with(folder_prefix) ||
+            !file.name.ends_with(".json"))
+            continue;
         const std::string_view name = file.name;
-        const auto transfer = transfers_.get(Direction::out, name.substr(0, slash),
-                                             name.substr(slash + 1, name.size() - slash - 6));
+        const auto transfer = transfers_.get(
+            Direction::out, name.substr(folder_prefix.size(), slash - folder_prefix.size()),
+            name.substr(slash + 1, name.size() - slash - 6));
         if (transfer) continue;
         if (transfer.error().code != ErrorCode::not_found) return fail(transfer.error());
         DAVENPORT_TRY(files_.remove(file.name));

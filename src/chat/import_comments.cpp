@@ -15,17 +15,6 @@ constexpr std::string_view parent_number = "replied_comment_id";
 constexpr std::size_t max_payload_bytes = 2 * max_message_bytes;
 constexpr std::size_t parents_a_question = 500;
 
-// JSON knows no such number, and what stands for it in a program can't be written again.
-bool has_endless_number(const json::value& value) {
-    if (const double* number = value.if_double()) return !std::isfinite(*number);
-    if (const json::array* array = value.if_array())
-        return std::any_of(array->begin(), array->end(), has_endless_number);
-    if (const json::object* object = value.if_object())
-        return std::any_of(object->begin(), object->end(),
-                           [](const auto& member) { return has_endless_number(member.value()); });
-    return false;
-}
-
 std::string fault_of_reply(const json::object* payload, std::string_view message) {
     if (payload == nullptr) return "a reply needs it, with text and replied_comment_id";
     const json::string* text = string_member(*payload, "text");
@@ -48,9 +37,8 @@ void read_payload(ImportFields& fields, Comment& comment) {
     const json::object* payload = fields.object("Payload");
     if (payload != nullptr) {
         comment.payload = davenport::to_text(*payload);
-        fields.add_fault("Payload", has_endless_number(*payload)
-                                        ? "it holds a number that is too large"
-                                        : fault_of_text(comment.payload, max_payload_bytes));
+        fields.add_fault("Payload", fault_of_payload(*payload));
+        fields.add_fault("Payload", fault_of_text(comment.payload, max_payload_bytes));
     }
     if (comment.type == reply)
         fields.add_fault("Payload", fault_of_reply(payload, comment.message));

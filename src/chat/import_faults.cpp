@@ -1,5 +1,6 @@
 #include "import_faults.hpp"
 
+#include "checks.hpp"
 #include "davenport/chat/imports.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ std::string cut(std::string_view text, std::size_t limit) {
 json::value shown_value(const json::value& value) {
     if (const json::string* text = value.if_string())
         return json::value_from(cut({text->data(), text->size()}, max_shown_value_bytes));
+    if (has_endless_number(value)) return "a number that is too large";
     if (!value.is_structured()) return value;
     const std::string text = davenport::to_text(value);
     if (text.size() <= max_shown_value_bytes) return value;

@@ -73,11 +73,15 @@ const json::object* ImportFields::object(std::string_view field) {
     return value->if_object();
 }
 
+// Of the years 1 to 9999 in UTC, which are those that time stamps can write.
+constexpr std::int64_t first_second = -62'135'596'800, last_second = 253'402'300'799;
+
 std::int64_t ImportFields::time(std::string_view field, std::int64_t otherwise) {
     const std::string text = this->text(field);
     if (text.empty()) return otherwise;
     const auto time = parse_rfc3339(text);
-    if (time) return *time >= 0 ? *time / 1000 : (*time - 999) / 1000;
+    const std::int64_t seconds = !time ? 0 : *time >= 0 ? *time / 1000 : (*time - 999) / 1000;
+    if (time && seconds >= first_second && seconds <= last_second) return seconds;
     add_fault(field, fmt::format("{} is no time such as 2017-05-11T06:35:27Z", in_quotes(text)));
     return otherwise;
 }

@@ -93,10 +93,6 @@ Result<bool> settle(Ledger& ledger, const Ledger::Writing& writing) {
     return false;
 }
 
-bool is_gone(const Error& error) {
-    return error.code == ErrorCode::not_found && error.detail == "no_db_file";
-}
-
 }  // namespace
 
 jobs::Kind Imports::behaviour() {
@@ -171,15 +167,6 @@ Result<Transfer> Imports::record_of(const jobs::Job& job) {
     return transfers_.get(Direction::in, transfer.application, transfer.id);
 }
 
-// A database may have been dropped and restored since it was opened.
-Result<std::shared_ptr<Ledger>> Imports::ledger_of(const Application& application) {
-    DAVENPORT_ASSIGN(auto ledger, ledgers_.of(application));
-    const auto probe = ledger->last_number(Kind::user);
-    if (probe || !is_gone(probe.error())) return ledger;
-    ledgers_.forget(application.id);
-    return ledgers_.of(application);
-}
-
 Result<std::string> Imports::text_of(std::string_view id) const {
     const auto file = files_.open(blob_name(id));
     if (!file && file.error().code == ErrorCode::not_found)
@@ -197,7 +184,7 @@ Result<json::object> Imports::run(jobs::Context& context) {
     DAVENPORT_ASSIGN(Transfer transfer, record_of(context.job()));
     // An attempt before this one came to its end, and no further.
     if (transfer.status != Transfer::Status::started) return json::object();
-    DAVENPORT_ASSIGN(const auto ledger, ledger_of(application));
+    DAVENPORT_ASSIGN(const auto ledger, ledgers_.probed(application));
     const auto finish = [&](std::uint64_t rows) -> Result<json::object> {
         set_finished(transfer, rows);
         DAVENPORT_TRY(transfers_.finish(transfer));
@@ -254,7 +241,7 @@ Result<> Imports::ended(const jobs::Job& job) {
             bool whole = false;
             const auto writing = writing_of(transfer);
             if (writing) {
-                const auto ledger = ledger_of(*application);
+                const auto ledger = ledgers_.probed(*application);
                 if (!ledger && !is_gone(ledger.error())) return fail(ledger.error());
                 if (ledger) {
                     DAVENPORT_ASSIGN(whole, settle(**ledger, *writing));

@@ -59,7 +59,13 @@ Result<CreatedRow> Ledger::create(NewRow row) {
         const Turn turn(*this, lock);
         std::vector<RowBatch::Item> items(batch.size());
         for (std::size_t i = 0; i < batch.size(); ++i) items[i].row = batch[i]->row;
-        RowBatch(*this, clock_).write(items);
+        try {
+            RowBatch(*this, clock_).write(items);
+        } catch (const std::exception& e) {  // no memory; nobody may be left without an outcome
+            for (RowBatch::Item& item : items)
+                if (!item.outcome)
+                    item.outcome = fail(ErrorCode::unavailable, "writing failed: {}", e.what());
+        }
         // Those who wait read their outcome under the mutex.
         const std::lock_guard outcomes(mutex_);
         for (std::size_t i = 0; i < batch.size(); ++i)

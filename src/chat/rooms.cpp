@@ -81,6 +81,9 @@ Result<Room> Chat::create_room(std::string name, const std::string& creator,
     std::set<std::uint64_t> seen;
     for (const User& user : people)
         if (seen.insert(user.id).second) room.participants.push_back({user.id, user.email});
+    if (room.participants.size() > max_participants)
+        return fail(ErrorCode::invalid_argument,
+                    "participants: a room holds at most {} with its creator", max_participants);
     DAVENPORT_ASSIGN(const CreatedRow created, ledger_->create(new_row(room, false)));
     room.id = created.number;
     return room;

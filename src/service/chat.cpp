@@ -90,7 +90,10 @@ Result<chat::Applications::Created> Service::create_application(std::string_view
                                                                 const std::string& webhook_url) {
     DAVENPORT_TRY(impl_->check_webhook("webhook_url", webhook_url));
     // What a deletion that was interrupted left behind must not be the new application's.
-    if (!impl_->applications->get(id)) {
+    DAVENPORT_TRY(chat::check_application_id(id));
+    const auto known = impl_->applications->get(id);
+    if (!known && known.error().code != ErrorCode::not_found) return fail(known.error());
+    if (!known) {
         chat::Application former;
         former.id = id;
         DAVENPORT_TRY(impl_->export_schedules->remove_all(former));
@@ -107,11 +110,15 @@ Result<> Service::set_application_webhook(std::string_view id, const std::string
 
 Result<> Service::remove_application(std::string_view id) {
     DAVENPORT_ASSIGN(const chat::Application application, impl_->applications->get(id));
+    // Nobody comes in any more; the application itself goes last, so that a deletion that was
+    // interrupted can be repeated.
+    DAVENPORT_TRY(impl_->applications->rotate_secret(id));
+    DAVENPORT_TRY(impl_->export_schedules->remove_all(application));
+    DAVENPORT_TRY(impl_->exports->remove_all(application));
+    DAVENPORT_TRY(impl_->imports->remove_all(application));
     DAVENPORT_TRY(impl_->applications->remove(id));
     impl_->ledgers->forget(id);
-    DAVENPORT_TRY(impl_->imports->remove_all(application));
-    DAVENPORT_TRY(impl_->export_schedules->remove_all(application));
-    return impl_->exports->remove_all(application);
+    return {};
 }
 
 chat::Applications& Service::applications() {
@@ -145,9 +152,10 @@ Result<> Service::announce(chat::Chat& chat, const chat::Comment& comment) {
                                       to_payload(author, room, members, comment));
 }
 
-void Service::forget_chat_when_gone(const chat::Application& application, const Error& error) {
-    if (error.code == ErrorCode::not_found && error.detail == "no_db_file")
-        impl_->ledgers->forget(application.id);
+bool Service::forget_chat_when_gone(const chat::Application& application, const Error& error) {
+    if (!chat::is_gone(error)) return false;
+    impl_->ledgers->forget(application.id);
+    return true;
 }
 
 }  // namespace davenport::service

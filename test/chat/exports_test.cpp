@@ -76,7 +76,7 @@ struct Shop {
 
     json::array rows(const Transfer& transfer) {
         const auto text =
-            must(blobs::read_all(*files, fmt::format("shop/{}.json", transfer.id), 1 << 20));
+            must(blobs::read_all(*files, fmt::format("app-shop/{}.json", transfer.id), 1 << 20));
         CHECK(transfer.size == text.size());
         return must(parse_json(text)).as_array();
     }
@@ -188,12 +188,12 @@ TEST_CASE("a deleted export ends, and leaves no file") {
 TEST_CASE("a sweep takes files whose export is gone, and no other") {
     Shop shop;
     const Transfer transfer = shop.ended({Resource::users, {}, {}});
-    must(blobs::write_all(*shop.files, "shop/forgotten.json", "[]"));
-    must(blobs::write_all(*shop.files, "other/forgotten.json", "[]"));
+    must(blobs::write_all(*shop.files, "app-shop/forgotten.json", "[]"));
+    must(blobs::write_all(*shop.files, "app-other/forgotten.json", "[]"));
     must(shop.exports.sweep());
     const auto files = must(shop.files->list(""));
     REQUIRE(files.size() == 1);
-    CHECK(files[0].name == fmt::format("shop/{}.json", transfer.id));
+    CHECK(files[0].name == fmt::format("app-shop/{}.json", transfer.id));
 }
 
 TEST_CASE("a link works until it expires, for its export alone") {

@@ -140,6 +140,23 @@ describe('exports', () => {
     ]);
   });
 
+  it('refuses payloads that could not be read again, whatever the name of the application', async () => {
+    const options = { app: 'tmp', key: await createApp('tmp') };
+    await ok('POST', 'login_or_register', { email: 'a@b.c', username: 'A' }, options);
+    await ok('POST', 'create_room', { name: 'R', creator: 'a@b.c' }, options);
+    const nested = (levels) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    const post = (payload) => `{"sender_email":"a@b.c","room_id":1,"message":"m","payload":${payload}}`;
+    await ok('POST', 'post_comment', post(nested(32)), options);
+    for (const payload of [nested(33), JSON.stringify(nested(64)), '{"x":1e999}', JSON.stringify('{"x":1e999}'), '[]', '1']) {
+      await refused(400, /payload/, 'POST', 'post_comment', post(payload), options);
+    }
+    assert.equal((await ok('POST', 'load_comments', { room_id: 1 }, options)).comments.length, 1);
+    const history = await ended((await ok('POST', 'exports', { type: 'comments' }, options)).unique_id, options);
+    assert.equal(history.status, 'finished', history.error_message);
+    assert.deepEqual((await download(history)).json[0].Payload, JSON.parse(nested(32)));
+    await ok('DELETE', `exports/${history.unique_id}`, undefined, options);
+  });
+
   it('serves ranges of the file', async () => {
     const history = await exported({ type: 'comments' });
     const whole = (await download(history)).body;
@@ -230,7 +247,7 @@ describe('exports', () => {
     assert.equal(size, history.size);
     await refused(404, /no export/, 'GET', `exports/${history.unique_id}`);
     assert.equal((await download(history)).status, 404);
-    const files = await readdir(join(fixture.dataDir, 'exports', 'shop')).catch(() => []);
+    const files = await readdir(join(fixture.dataDir, 'exports', 'app-shop')).catch(() => []);
     assert.ok(!files.some((name) => name.startsWith(history.unique_id)), files.join());
   });
 

@@ -130,11 +130,17 @@ class Chat {
     const Clock& clock_;
 };
 
+// Whether an error says that the database itself is not there (any more).
+bool is_gone(const Error& error);
+
 // Opens the databases of applications, once each. Thread-safe.
 class Ledgers {
   public:
     Ledgers(documents::DocumentStore& store, const Clock& clock) : store_(store), clock_(clock) {}
     Result<std::shared_ptr<Ledger>> of(const Application& application);
+    // The same for a job, which nobody repeats: asks the database first, and opens it anew when it
+    // was dropped and made again since.
+    Result<std::shared_ptr<Ledger>> probed(const Application& application);
     void forget(std::string_view application_id);
 
   private:

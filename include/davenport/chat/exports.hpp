@@ -83,6 +83,7 @@ class Exports {
   private:
     Result<json::object> run(jobs::Context& context);
     Result<> ended(const jobs::Job& job);
+    Result<jobs::Job> submit(const Transfer& transfer);
     void show_progress(Transfer& transfer);
     std::uint64_t max_rows(Resource resource) const;
     Result<> write_rows(jobs::Context& context, const Transfer& transfer, Ledger& ledger,

@@ -64,7 +64,6 @@ class Imports {
     Result<> ended(const jobs::Job& job);
     Result<Application> application_of(const jobs::Job& job);
     Result<Transfer> record_of(const jobs::Job& job);
-    Result<std::shared_ptr<Ledger>> ledger_of(const Application& application);
     Result<std::string> text_of(std::string_view id) const;
 
     blobs::BlobStore& files_;

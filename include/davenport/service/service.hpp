@@ -96,8 +96,9 @@ class Service {
     chat::Imports& imports();
     // Queues the application's webhook for a comment that was posted; once, however often called.
     Result<> announce(chat::Chat& chat, const chat::Comment& comment);
-    // After an error of a call on the application: opens its database anew when it went away.
-    void forget_chat_when_gone(const chat::Application& application, const Error& error);
+    // After an error of a call on the application: true when its database went away, so that the
+    // next `chat` opens the one that may be in its place now.
+    bool forget_chat_when_gone(const chat::Application& application, const Error& error);
 
     documents::DocumentStore& documents();
     vault::Vault& vault();

@@ -37,7 +37,9 @@ Result<Parameters> Parameters::read(const http::Request& request) {
     if (request.body.empty()) return parameters;
     const std::string media = media_type(request);
     if (media == "application/x-www-form-urlencoded" || media == "multipart/form-data") {
-        DAVENPORT_ASSIGN(const http::Form form, http::read_form(request));
+        http::FormLimits limits;
+        limits.max_parts = 20'000;  // a list is a part an element
+        DAVENPORT_ASSIGN(const http::Form form, http::read_form(request, limits));
         for (const auto& [name, value] : form.fields)
             DAVENPORT_TRY(parameters.add(name, view(value)));
     } else if (media.empty() || media == "application/json" || media == "text/plain") {

@@ -15,12 +15,15 @@ void add_call(http::Router& router, const Surroundings& surroundings, std::strin
               std::string_view pattern, http::BodyPolicy body, Call call) {
     service::Service& service = surroundings.service;
     const auto handler = [&service, call = std::move(call)](http::Request& request) {
-        auto chat = service.chat(caller_application(request));
-        if (!chat) return error_answer(chat.error());
-        auto response = call(request, *chat);
-        if (response) return std::move(*response);
-        service.forget_chat_when_gone(chat->application(), response.error());
-        return error_answer(response.error());
+        // A restore may have put another database into the place of the one that is open.
+        for (bool again = false;; again = true) {
+            auto chat = service.chat(caller_application(request));
+            if (!chat) return error_answer(chat.error());
+            auto response = call(request, *chat);
+            if (response) return std::move(*response);
+            if (!service.forget_chat_when_gone(chat->application(), response.error()) || again)
+                return error_answer(response.error());
+        }
     };
     for (const std::string_view prefix : prefixes)
         router.add({std::string(method), fmt::format("{}{}", prefix, pattern), body,
