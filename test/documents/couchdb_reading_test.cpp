@@ -72,6 +72,21 @@ TEST_CASE("couchdb: changes that break off go on behind the last one") {
     CHECK(snapshot->reached() == "11-s");
 }
 
+TEST_CASE("couchdb: a database that one may not read is refused by name") {
+    StagedCouchdb server([&](Connection& connection, const Seen& seen) {
+        if (!asks(seen, "/db/_all_docs")) return false;
+        connection.answer(
+            403, R"({"error":"forbidden","reason":"You are not allowed to access this db."})");
+        return true;
+    });
+    const Error error = error_of_all(server);
+    INFO(error.message);
+    CHECK(error.code == ErrorCode::forbidden);
+    CHECK(holds(error.message, "\"db\""));
+    CHECK(holds(error.message, "You are not allowed"));
+    CHECK(server.count("GET /db/_all_docs") == 1);
+}
+
 TEST_CASE("couchdb: what never gets better is an error in the end") {
     const std::pair<std::string, std::string> answers[] = {
         {"{\"rows\":[{\"id\":\"a\",\"key\":\"a\",\"value\":{\"rev\":\"1-a\"},\"doc\":{\"_id\":"

@@ -95,6 +95,20 @@ TEST_CASE("couchdb: a server that fails on everything is not asked for every doc
     CHECK(server.count("POST /db/_bulk_docs") < 200);
 }
 
+TEST_CASE("couchdb: credentials that may read and not write are refused by name") {
+    StagedCouchdb server([](Connection& connection, const Seen& seen) {
+        if (!asks(seen, "/db/_bulk_docs")) return false;
+        connection.answer(403, R"({"error":"forbidden","reason":"you may only read"})");
+        return true;
+    });
+    for (const WriteOutcome& outcome : write_all(*server.open(), puts(3), WriteMode::interactive)) {
+        REQUIRE(outcome.error);
+        CHECK(outcome.error->code == ErrorCode::forbidden);
+        CHECK(outcome.error->message.find("you may only read") != std::string::npos);
+    }
+    CHECK(server.count("POST /db/_bulk_docs") <= 5);  // halved down, and not once more
+}
+
 TEST_CASE("couchdb: what the server refuses is told by document and reason") {
     StagedCouchdb server([](Connection& connection, const Seen& seen) {
         if (asks(seen, "/db/_bulk_docs")) {
