@@ -29,7 +29,19 @@ std::string cut(std::string_view text, std::size_t limit) {
     return std::string(text.substr(0, end)) + "…";
 }
 
+// Whether a secret may be somewhere in it.
+bool holds_secret(const json::value& value) {
+    if (const json::array* array = value.if_array())
+        return std::any_of(array->begin(), array->end(), holds_secret);
+    const json::object* object = value.if_object();
+    return object != nullptr && std::any_of(object->begin(), object->end(), [](const auto& member) {
+               return is_secret({member.key().data(), member.key().size()}) ||
+                      holds_secret(member.value());
+           });
+}
+
 json::value shown_value(const json::value& value) {
+    if (holds_secret(value)) return "not shown";
     if (const json::string* text = value.if_string())
         return json::value_from(cut({text->data(), text->size()}, max_shown_value_bytes));
     if (has_endless_number(value)) return "a number that is too large";

@@ -120,7 +120,11 @@ Result<Transfer> Imports::start(const Application& application, Resource resourc
     const auto job = runner_.submit(std::move(submission));
     if (!job) {
         const auto known = runner_.get(transfer.id);
-        if (!known && known.error().code == ErrorCode::not_found)
+        if (known) {  // it was taken, and the answer that said so was lost
+            static_cast<void>(record_of(*known));
+            return transfer;
+        }
+        if (known.error().code == ErrorCode::not_found)
             DAVENPORT_TRY(files_.remove(blob_name(transfer.id)));
         return fail(job.error());
     }

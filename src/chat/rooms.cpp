@@ -50,10 +50,14 @@ Result<Room> Chat::room(std::uint64_t id) {
 }
 
 Result<std::vector<Member>> Chat::members(const Room& room) {
+    std::vector<std::uint64_t> numbers;
+    for (const Participant& participant : room.participants)
+        if (!participant.left) numbers.push_back(participant.user);
+    DAVENPORT_ASSIGN(const auto bodies, ledger_->get_many(Kind::user, numbers));
     std::vector<Member> members;
-    for (const Participant& participant : room.participants) {
-        if (participant.left) continue;
-        DAVENPORT_ASSIGN(User user, this->user(participant.user));
+    for (const auto& body : bodies) {
+        if (!body) continue;  // some documents were restored without others
+        DAVENPORT_ASSIGN(User user, user_of(*body));
         members.push_back({user.id, user.email, user.name, user.avatar_url});
     }
     return members;
