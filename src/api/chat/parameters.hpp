@@ -12,8 +12,8 @@ namespace davenport::api::chat {
 
 // What a call was given: the query, and a body of JSON, application/x-www-form-urlencoded or
 // multipart/form-data (texts only; files are the imports' own matter). A name may end in "[]";
-// one that stands several times is a list, which a single value may not be. What no handler asks for
-// is not looked at.
+// one that stands several times is a list, which a single value may not be. What no handler asks
+// for is not looked at.
 //
 // The accessors note what is wrong, so that a call can say all of it at once.
 class Parameters {

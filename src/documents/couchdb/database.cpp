@@ -1,7 +1,7 @@
 #include "database.hpp"
 
-#include "davenport/documents/document_text.hpp"
 #include "current_state.hpp"
+#include "davenport/documents/document_text.hpp"
 #include "documents/document_build.hpp"
 #include "documents/edit.hpp"
 #include "identity.hpp"
