@@ -3,7 +3,7 @@
 #include "byte_order.hpp"
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
-#include "sealed_text.hpp"
+#include "davenport/base/sealed_text.hpp"
 #include "vault_impl.hpp"
 
 #include <charconv>

@@ -1,7 +1,7 @@
 #include "davenport/vault/manifest.hpp"
 
+#include "davenport/base/sealed_text.hpp"
 #include "davenport/blobs/blob_store.hpp"
-#include "sealed_text.hpp"
 #include "segment_reference.hpp"
 
 #include <algorithm>

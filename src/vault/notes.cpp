@@ -2,8 +2,8 @@
 
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
+#include "davenport/base/sealed_text.hpp"
 #include "davenport/vault/segment.hpp"
-#include "sealed_text.hpp"
 #include "segment_reference.hpp"
 
 #include <algorithm>

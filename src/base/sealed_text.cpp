@@ -1,9 +1,11 @@
-#include "sealed_text.hpp"
+#include "davenport/base/sealed_text.hpp"
 
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
 
-namespace davenport::vault {
+#include <algorithm>
+
+namespace davenport {
 namespace {
 
 constexpr std::int64_t version = 1;
@@ -11,6 +13,20 @@ constexpr std::int64_t version = 1;
 std::string checksum_member(std::string_view text) {
     return fmt::format(",\"checksum\":\"{}\"}}", to_hex(as_bytes(sha256(text))));
 }
+
+constexpr std::size_t checksum_member_bytes = 13 + 64 + 2;
+
+// Of a fixed length, so that it is found from the end.
+std::string signature_member(std::string_view text, const SigningKey& key) {
+    return fmt::format(",\"signature\":\"ed25519:{}:{}\"", key.public_key().id(),
+                       to_base64(key.sign(text)));
+}
+
+constexpr std::string_view signature_begin = ",\"signature\":\"ed25519:";
+constexpr std::size_t key_id_bytes = 16;
+constexpr std::size_t signature_bytes = 88;  // 64 in base64
+constexpr std::size_t signature_member_bytes =
+    signature_begin.size() + key_id_bytes + 1 + signature_bytes + 1;
 
 bool is_lower_hex(std::string_view text) {
     return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -35,6 +51,37 @@ std::string seal(const json::object& object) {
     return text + checksum_member(text);
 }
 
+std::string seal(const json::object& object, const SigningKey& key) {
+    std::string text = to_text(object);
+    text.pop_back();  // the closing brace
+    text += signature_member(text, key);
+    return text + checksum_member(text);
+}
+
+std::optional<SealSignature> signature_of(std::string_view sealed) {
+    if (sealed.size() < checksum_member_bytes + signature_member_bytes) return std::nullopt;
+    sealed.remove_suffix(checksum_member_bytes);
+    const std::string_view text = sealed.substr(0, sealed.size() - signature_member_bytes);
+    std::string_view member = sealed.substr(text.size());
+    if (!member.starts_with(signature_begin) || !member.ends_with('"')) return std::nullopt;
+    member.remove_prefix(signature_begin.size());
+    const std::string_view id = member.substr(0, key_id_bytes);
+    const auto bytes = from_base64(member.substr(key_id_bytes + 1, signature_bytes));
+    if (member[key_id_bytes] != ':' || !bytes) return std::nullopt;
+    return SealSignature{text, std::string(id), *bytes};
+}
+
+Result<> check_signature(std::string_view sealed, const VerifyingKey& key) {
+    const auto signature = signature_of(sealed);
+    if (!signature) return fail(ErrorCode::corrupt, "it is not signed");
+    if (signature->key_id != key.id())
+        return fail(ErrorCode::corrupt, "it is signed by the key {}, not by {}",
+                    in_quotes(signature->key_id), key.id());
+    if (!key.verify(signature->text, signature->bytes))
+        return fail(ErrorCode::corrupt, "its signature does not fit");
+    return {};
+}
+
 Result<json::object> unseal(std::string_view text, std::string_view format) {
     auto parsed = parse_json_object(text);
     if (!parsed) return fail(ErrorCode::corrupt, "{}", parsed.error().message);
@@ -44,9 +91,8 @@ Result<json::object> unseal(std::string_view text, std::string_view format) {
     if (found != version)
         return fail(ErrorCode::unsupported, "version {} of '{}' (this program knows {})", found,
                     format, version);
-    const std::size_t suffix = checksum_member({}).size();
-    if (text.size() < suffix ||
-        text.substr(text.size() - suffix) != checksum_member(text.substr(0, text.size() - suffix)))
+    const std::size_t body = text.size() - std::min(text.size(), checksum_member_bytes);
+    if (text.substr(body) != checksum_member(text.substr(0, body)))
         return fail(ErrorCode::corrupt, "its checksum does not fit");
     return parsed;
 }
@@ -82,4 +128,4 @@ Result<const json::array*> need_array(const json::object& object, std::string_vi
     return array;
 }
 
-}  // namespace davenport::vault
+}  // namespace davenport
