@@ -59,6 +59,7 @@ void ImportCheck::each(const std::function<void(ImportFields&)>& look) const {
 Result<> ImportCheck::refuse_taken(Kind kind, std::string_view field,
                                    const std::vector<std::string>& claims,
                                    const std::function<std::string(std::size_t row)>& shown) const {
+    if (taken == Taken::leave) return {};
     std::vector<std::string> asked;
     std::vector<std::size_t> askers;
     for (std::size_t i = 0; i < claims.size(); ++i) {
@@ -88,9 +89,9 @@ std::uint64_t KnownRows::number(const std::string& text) const {
     return found == numbers_.end() ? 0 : found->second;
 }
 
-Result<std::vector<NewRow>> ImportRun::check() {
+Result<std::vector<NewRow>> ImportRun::check(ImportCheck::Taken taken) {
     faults_ = ImportFaults(rows_);
-    const ImportCheck check{rows_, ledger_, faults_, clock_.now_ms() / 1000};
+    const ImportCheck check{rows_, ledger_, faults_, clock_.now_ms() / 1000, taken};
     switch (resource_) {
         case Resource::users:
             return check_users(check, hashes_);
@@ -146,8 +147,13 @@ Result<> ImportRun::hash_passwords(const Report& report) {
 
 Result<std::uint64_t> ImportRun::run(const Report& report, const Note& note) {
     const auto deadline = steady_clock::now() + patience;
+    auto taken = ImportCheck::Taken::leave;
     while (true) {
-        DAVENPORT_ASSIGN(const std::vector<NewRow> rows, check());
+        DAVENPORT_ASSIGN(const std::vector<NewRow> rows, check(taken));
+        if (!faults_.none() && taken == ImportCheck::Taken::leave) {
+            taken = ImportCheck::Taken::look;  // to tell of all faults
+            continue;
+        }
         if (!faults_.none()) return fail(ErrorCode::invalid_argument, "{}", faults_.message());
         if (rows.empty()) return 0;
         if (resource_ == Resource::users && hashes_->empty()) DAVENPORT_TRY(hash_passwords(report));
@@ -169,12 +175,14 @@ Result<std::uint64_t> ImportRun::run(const Report& report, const Note& note) {
         };
         const auto written = ledger_.create_all(rows, writing.mark, steps);
         if (written) return rows.size();
-        // Somebody came in between: what is to be said about it, the next check knows.
+        // Something is taken, or somebody came in between: what is to be said about it, the next
+        // check knows.
         const ErrorCode code = written.error().code;
         if ((code != ErrorCode::conflict && code != ErrorCode::already_exists) ||
             steady_clock::now() > deadline)
             return fail(written.error());
         DAVENPORT_TRY(report(0, rows.size()));
+        taken = ImportCheck::Taken::look;
         if (code == ErrorCode::conflict) std::this_thread::sleep_for(pause);
     }
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,10 +21,15 @@ namespace davenport::chat {
 
 // What a check looks at, and where it tells what it found.
 struct ImportCheck {
+    // Whether what others hold already is looked at now. Writing finds it out, too, but not all
+    // of it.
+    enum class Taken { look, leave };
+
     const json::array& rows;
     Ledger& ledger;
     ImportFaults& faults;
     std::int64_t now = 0;  // Unix seconds; what rows without a time get
+    Taken taken = Taken::look;
 
     // Every row that is an object; the others are faults.
     void each(const std::function<void(ImportFields&)>& look) const;
@@ -45,10 +51,11 @@ class KnownRows {
     void want(const std::string& text) { numbers_.emplace(text, 0); }
     Result<> look_up(Ledger& ledger, Kind kind, std::string (*claim)(std::string_view));
     std::uint64_t number(const std::string& text) const;  // 0 = there is none
-    const std::unordered_map<std::string, std::uint64_t>& all() const { return numbers_; }
+    const std::map<std::string, std::uint64_t>& all() const { return numbers_; }
 
   private:
-    std::unordered_map<std::string, std::uint64_t> numbers_;
+    // In order, as a store keeps what is asked for.
+    std::map<std::string, std::uint64_t> numbers_;
 };
 
 template <class Row>
@@ -86,7 +93,7 @@ class ImportRun {
     const ImportFaults& faults() const { return faults_; }
 
   private:
-    Result<std::vector<NewRow>> check();
+    Result<std::vector<NewRow>> check(ImportCheck::Taken taken);
     Result<> hash_passwords(const Report& report);
 
     const Resource resource_;

@@ -45,32 +45,32 @@ auto Ledger::with_indexes(Call call) -> decltype(call()) {
 }
 
 Result<CreatedRow> Ledger::create(NewRow row) {
-    Waiting self{&row, {}};
+    Waiting self;
+    self.row = &row;
     std::unique_lock lock(mutex_);
-    waiting_.push_back(&self);
-    while (true) {
-        changed_.wait(lock, [&] { return self.outcome || !writing_; });
-        if (self.outcome) return std::move(*self.outcome);
-        std::vector<Waiting*> batch;
-        while (!waiting_.empty() && batch.size() < max_rows_together) {
-            batch.push_back(waiting_.front());
-            waiting_.pop_front();
-        }
-        const Turn turn(*this, lock);
-        std::vector<RowBatch::Item> items(batch.size());
-        for (std::size_t i = 0; i < batch.size(); ++i) items[i].row = batch[i]->row;
-        try {
-            RowBatch(*this, clock_).write(items);
-        } catch (const std::exception& e) {  // no memory; nobody may be left without an outcome
-            for (RowBatch::Item& item : items)
-                if (!item.outcome)
-                    item.outcome = fail(ErrorCode::unavailable, "writing failed: {}", e.what());
-        }
-        // Those who wait read their outcome under the mutex.
-        const std::lock_guard outcomes(mutex_);
-        for (std::size_t i = 0; i < batch.size(); ++i)
-            batch[i]->outcome = std::move(items[i].outcome);
+    if (!Turn::comes(*this, lock, self)) return std::move(*self.outcome);
+    std::vector<Waiting*> batch;
+    while (!waiting_.empty() && waiting_.front()->row && batch.size() < max_rows_together) {
+        batch.push_back(waiting_.front());
+        waiting_.pop_front();
     }
+    const Turn turn(*this, lock);
+    std::vector<RowBatch::Item> items(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) items[i].row = batch[i]->row;
+    try {
+        RowBatch(*this, clock_).write(items);
+    } catch (const std::exception& e) {  // no memory; nobody may be left without an outcome
+        for (RowBatch::Item& item : items)
+            if (!item.outcome)
+                item.outcome = fail(ErrorCode::unavailable, "writing failed: {}", e.what());
+    }
+    // Those who wait read their outcome under the mutex, and are gone when it is free.
+    const std::lock_guard outcomes(mutex_);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        batch[i]->outcome = std::move(items[i].outcome);
+        batch[i]->changed.notify_one();
+    }
+    return std::move(*self.outcome);
 }
 
 Result<std::optional<json::object>> Ledger::find(Kind kind, std::string_view claim) {

@@ -104,8 +104,9 @@ class Ledger {
 
   private:
     struct Waiting {
-        const NewRow* row = nullptr;
+        const NewRow* row = nullptr;  // null: of who wants a turn alone
         std::optional<Result<CreatedRow>> outcome;
+        std::condition_variable changed;
     };
     class Turn;
 
@@ -119,8 +120,7 @@ class Ledger {
     const Clock& clock_;
     std::atomic<bool> in_steps_ = false;
     std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<Waiting*> waiting_;
+    std::deque<Waiting*> waiting_;  // in the order in which they came
     bool writing_ = false;
 };
 

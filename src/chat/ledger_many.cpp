@@ -106,7 +106,10 @@ Result<> remove_part(Database& database, const Ledger::Writing& writing, std::ui
 
 Result<std::uint64_t> Ledger::create_all(const std::vector<NewRow>& rows, const std::string& mark,
                                          const Steps& steps) {
+    Waiting self;
     std::unique_lock lock(mutex_);
+    Turn::comes(*this, lock, self);
+    waiting_.pop_front();
     const Turn turn(*this, lock);
     Writing writing{rows.front().kind, 0, rows.size(), mark};
     DAVENPORT_ASSIGN(writing.first, last_number(writing.kind));

@@ -297,14 +297,18 @@ Result<> RowBatch::write_under(const std::vector<NewRow>& rows, std::uint64_t fi
         items[i].number = first + i;
         all.push_back(&items[i]);
     }
-    DAVENPORT_TRY(look_at_free(all));
     if (!ledger_.in_steps()) {
-        const auto at_once = write_at_once(all);
+        // Most often all claims are free, and a transaction finds out by itself.
+        for (Item& item : items) item.revisions.assign(item.row->claims.size(), {});
+        auto at_once = write_at_once(all);
+        if (!at_once && at_once.error().code == ErrorCode::conflict) {
+            DAVENPORT_TRY(look_at_free(all));
+            at_once = write_at_once(all);
+        }
         if (at_once) return written(rows.size());
         if (at_once.error().code != ErrorCode::unsupported) return at_once;
-        // As in `attempt`: look at the claims again.
-        DAVENPORT_TRY(look_at_free(all));
     }
+    DAVENPORT_TRY(look_at_free(all));
     // From the last to the first: who writes meanwhile numbers its rows after the last one, and
     // none of ours is in the way.
     for (std::size_t end = all.size(); end > 0;) {

@@ -22,7 +22,7 @@ struct Settings {
         std::string public_url;  // empty = http(s)://<listen address>
         std::string tls_certificate_file;
         std::string tls_key_file;
-        std::int64_t workers = 8;
+        std::int64_t workers = 16;
         std::int64_t max_connections = 4096;
         std::int64_t max_header_bytes = 32 * 1024;
         std::int64_t max_body_bytes = std::int64_t{8} << 30;        // an uploaded backup
