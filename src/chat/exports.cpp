@@ -20,18 +20,6 @@ std::string name_of(std::string_view application, std::string_view id) {
     return fmt::format("{}{}/{}.json", folder_prefix, application, id);
 }
 
-Kind kind_of(Resource resource) {
-    switch (resource) {
-        case Resource::users:
-            return Kind::user;
-        case Resource::rooms:
-            return Kind::room;
-        case Resource::comments:
-            break;
-    }
-    return Kind::comment;
-}
-
 Error named(std::string_view parameter, const Error& error) {
     return {error.code, fmt::format("{}: {}", parameter, error.message), {}};
 }

@@ -33,18 +33,6 @@ std::string password_of(const json::value& row) {
 
 }  // namespace
 
-Kind kind_of(Resource resource) {
-    switch (resource) {
-        case Resource::users:
-            return Kind::user;
-        case Resource::rooms:
-            return Kind::room;
-        case Resource::comments:
-            break;
-    }
-    return Kind::comment;
-}
-
 void ImportCheck::each(const std::function<void(ImportFields&)>& look) const {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         if (const json::object* object = rows[i].if_object()) {

@@ -71,8 +71,6 @@ NewRow to_new_row(Kind kind, Row row, std::vector<std::string> claims) {
     return made;
 }
 
-Kind kind_of(Resource resource);
-
 class ImportRun {
   public:
     // Hears how many of the rows are done, of how many; its error ends the run, and nothing is

@@ -54,11 +54,11 @@ class Ledger {
         std::function<Result<>(std::uint64_t first)> begin;
         std::function<Result<>(std::uint64_t done)> written;  // may end it with an error
     };
-    // All or none, under consecutive numbers, in order; nobody else of this process writes in
-    // between. Errors as in `create`, or conflict when somebody of another process came in between
-    // (or is about to: wait a little, then call again); nothing is there any more then, unless
-    // taking it away failed. Returns the first number. `rows` are not empty, of one kind, their
-    // claims distinct; `mark` is a text that no other call has used, without quotes.
+    // All or none, under consecutive numbers, in order. Errors as in `create`, or conflict when
+    // somebody of another process came in between (or is about to: wait a little, then call again);
+    // nothing is there any more then, unless taking it away failed. Returns the first number.
+    // `rows` are not empty, of one kind, their claims distinct; `mark` is a text that no other call
+    // has used, without quotes.
     Result<std::uint64_t> create_all(const std::vector<NewRow>& rows, const std::string& mark,
                                      const Steps& steps);
     // A call of create_all, as `begin` let it be noted.

@@ -110,17 +110,22 @@ Result<std::uint64_t> Ledger::create_all(const std::vector<NewRow>& rows, const 
     std::unique_lock lock(mutex_);
     Turn::comes(*this, lock, self);
     waiting_.pop_front();
-    const Turn turn(*this, lock);
+    Turn turn(*this, lock);
     Writing writing{rows.front().kind, 0, rows.size(), mark};
     DAVENPORT_ASSIGN(writing.first, last_number(writing.kind));
     ++writing.first;
     DAVENPORT_TRY(steps.begin(writing.first));
     bool some = false;
-    const auto written =
-        RowBatch(*this, clock_, mark).write_under(rows, writing.first, [&](std::uint64_t done) {
-            some = true;
-            return steps.written(done);
-        });
+    const auto written = RowBatch(*this, clock_, mark)
+                             .write_under(rows, writing.first, [&](std::uint64_t done) -> Result<> {
+                                 some = true;
+                                 DAVENPORT_TRY(steps.written(done));
+                                 // Step by step it takes a while, and those who wait hold threads
+                                 // that answer requests. Their rows come after these, whose numbers
+                                 // are taken from the last one down.
+                                 if (done < rows.size()) turn.give_way();
+                                 return {};
+                             });
     if (written) return writing.first;
     if (some || in_steps_) {
         std::vector<std::string> claims;

@@ -26,6 +26,17 @@ class Ledger::Turn {
         ledger_.writing_ = false;
         if (!ledger_.waiting_.empty()) ledger_.waiting_.front()->changed.notify_one();
     }
+    // Lets those write who came meanwhile.
+    void give_way() {
+        lock_.lock();
+        ledger_.writing_ = false;
+        if (!ledger_.waiting_.empty()) ledger_.waiting_.front()->changed.notify_one();
+        Waiting self;
+        comes(ledger_, lock_, self);
+        ledger_.waiting_.pop_front();
+        ledger_.writing_ = true;
+        lock_.unlock();
+    }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 

@@ -8,11 +8,19 @@ bool is_gone(const Error& error) {
 }
 
 Result<std::shared_ptr<Ledger>> Ledgers::of(const Application& application) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = open_.find(application.id); found != open_.end()) return found->second;
+    std::shared_ptr<Entry> entry;
+    {
+        const std::lock_guard lock(mutex_);
+        std::shared_ptr<Entry>& known = entries_[application.id];
+        if (!known) known = std::make_shared<Entry>();
+        entry = known;
+    }
+    // A server may take its time to open one; nobody else's calls wait for it.
+    const std::lock_guard lock(entry->mutex);
+    if (entry->ledger) return entry->ledger;
     DAVENPORT_ASSIGN(auto database, store_.open(application.database()));
-    DAVENPORT_ASSIGN(auto ledger, Ledger::open(std::move(database), clock_));
-    return open_[application.id] = std::move(ledger);
+    DAVENPORT_ASSIGN(entry->ledger, Ledger::open(std::move(database), clock_));
+    return entry->ledger;
 }
 
 Result<std::shared_ptr<Ledger>> Ledgers::probed(const Application& application) {
@@ -25,7 +33,7 @@ Result<std::shared_ptr<Ledger>> Ledgers::probed(const Application& application) 
 
 void Ledgers::forget(std::string_view application_id) {
     const std::lock_guard lock(mutex_);
-    open_.erase(std::string(application_id));
+    entries_.erase(std::string(application_id));
 }
 
 }  // namespace davenport::chat

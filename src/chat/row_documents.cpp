@@ -50,6 +50,18 @@ std::string_view type_name(Kind kind) {
     return "";
 }
 
+Kind kind_of(Resource resource) {
+    switch (resource) {
+        case Resource::users:
+            return Kind::user;
+        case Resource::rooms:
+            return Kind::room;
+        case Resource::comments:
+            break;
+    }
+    return Kind::comment;
+}
+
 std::string row_id(Kind kind, std::uint64_t number) {
     return fmt::format("{}{:0{}}", prefix(kind), number, digits);
 }

@@ -2,6 +2,7 @@
 
 #include "davenport/base/json.hpp"
 #include "davenport/chat/rows.hpp"
+#include "davenport/chat/transfers.hpp"
 
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 namespace davenport::chat {
 
 enum class Kind { user, room, comment };
+Kind kind_of(Resource resource);
 
 std::string_view type_name(Kind kind);  // the documents' member "type"
 std::string row_id(Kind kind, std::uint64_t number);

@@ -50,14 +50,23 @@ Result<User> Chat::user(std::uint64_t id) {
 
 Result<std::vector<User>> Chat::users(std::string_view parameter,
                                       const std::vector<std::string>& emails) {
+    std::vector<std::string> claims;
+    for (const std::string& email : emails)
+        if (fault_of_email(email).empty()) claims.push_back(email_claim(email));
+    DAVENPORT_ASSIGN(const auto numbers, ledger_->holders(Kind::user, claims));
+    DAVENPORT_ASSIGN(const auto bodies, ledger_->get_many(Kind::user, numbers));
     std::vector<User> users;
     Faults faults;
+    std::size_t next = 0;
     for (const std::string& email : emails) {
-        DAVENPORT_ASSIGN(auto found, find_user(email));
-        if (found)
-            users.push_back(std::move(*found));
-        else
+        const bool asked = fault_of_email(email).empty();
+        const auto* body = asked ? &bodies[next++] : nullptr;
+        if (body && *body) {
+            DAVENPORT_ASSIGN(User found, user_of(**body));
+            users.push_back(std::move(found));
+        } else {
             faults.add(parameter, fmt::format("there is no user \"{}\"", email));
+        }
     }
     DAVENPORT_TRY(faults.result());
     return users;

@@ -144,10 +144,15 @@ class Ledgers {
     void forget(std::string_view application_id);
 
   private:
+    struct Entry {
+        std::mutex mutex;
+        std::shared_ptr<Ledger> ledger;  // null until it is opened
+    };
+
     documents::DocumentStore& store_;
     const Clock& clock_;
     std::mutex mutex_;
-    std::unordered_map<std::string, std::shared_ptr<Ledger>> open_;
+    std::unordered_map<std::string, std::shared_ptr<Entry>> entries_;
 };
 
 // Limits of what comes in; a longer text is invalid_argument.
