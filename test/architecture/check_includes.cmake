@@ -7,6 +7,7 @@ set(allowed_http base)
 set(allowed_blobs base)
 set(allowed_documents base)
 set(allowed_vault base blobs)
+set(allowed_retention base)
 set(allowed_rbac base documents)
 set(allowed_jobs base documents)
 set(allowed_schedules base documents)
@@ -16,14 +17,14 @@ set(allowed_replication base blobs documents vault)
 set(allowed_restore base blobs backup_doc documents vault)
 set(allowed_chat base blobs documents jobs rbac schedules)
 set(allowed_service base blobs config documents vault backup_doc rbac jobs schedules webhooks replication restore
-    chat)
+    chat retention)
 set(allowed_api base config http blobs documents vault backup_doc rbac jobs schedules webhooks replication restore
-    chat
+    chat retention
     service)
 set(allowed_cli ${allowed_api} api)
 
 set(wrong "")
-foreach(module IN ITEMS base config http blobs documents vault rbac jobs schedules webhooks backup_doc
+foreach(module IN ITEMS base config http blobs documents retention vault rbac jobs schedules webhooks backup_doc
         replication restore chat service api cli)
   file(GLOB_RECURSE files
     ${ROOT}/src/${module}/*.?pp ${ROOT}/include/davenport/${module}/*.hpp ${ROOT}/${module}/*.?pp)
