@@ -32,8 +32,9 @@ class Collector {
     std::uint64_t freed_ = 0;
 };
 
-// The blobs of appended attachments that were not replaced, of backups that exist. One that can't
-// be read stays: it is evidence, not garbage.
+}  // namespace
+
+// One that can't be read stays: it is evidence, not garbage.
 Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain) {
     std::set<std::string> needed;
     for (const ChainNode& node : chain.nodes) {
@@ -52,8 +53,6 @@ Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const
     }
     return needed;
 }
-
-}  // namespace
 
 Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
     const std::unique_lock collection(impl_->collection);

@@ -119,6 +119,7 @@ std::string encode(const Manifest& manifest) {
     put(object, "id", manifest.id);
     object["started_ms"] = manifest.started_ms;
     object["finished_ms"] = manifest.finished_ms;
+    if (manifest.locked_until_ms != 0) object["locked_until_ms"] = manifest.locked_until_ms;
     put(object, "product_version", manifest.product_version);
     put(object, "previous_id", manifest.previous_id);
     put(object, "previous_sha256", manifest.previous_sha256);
@@ -138,6 +139,9 @@ Result<Manifest> decode_manifest(std::string_view text) {
         return fail(ErrorCode::corrupt, "a backup's id may hold letters, digits and .-_ only");
     DAVENPORT_ASSIGN(manifest.started_ms, need_integer(object, "started_ms"));
     DAVENPORT_ASSIGN(manifest.finished_ms, need_integer(object, "finished_ms"));
+    if (object.contains("locked_until_ms")) {
+        DAVENPORT_ASSIGN(manifest.locked_until_ms, need_integer(object, "locked_until_ms"));
+    }
     DAVENPORT_ASSIGN(manifest.product_version, need_text(object, "product_version"));
     DAVENPORT_ASSIGN(manifest.previous_id, need_text(object, "previous_id"));
     DAVENPORT_ASSIGN(manifest.previous_sha256, need_sha256(object, "previous_sha256"));

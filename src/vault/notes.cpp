@@ -43,6 +43,8 @@ std::string encode(const RemovedNote& note) {
     object["started_ms"] = note.started_ms;
     object["removed_ms"] = note.removed_ms;
     object["reason"] = text_of(note.reason);
+    if (!note.rule.empty()) object["rule"] = text_of(note.rule);
+    if (!note.by.empty()) object["by"] = text_of(note.by);
     return seal(object);
 }
 
@@ -57,6 +59,8 @@ Result<RemovedNote> decode_removed_note(std::string_view text) {
     DAVENPORT_ASSIGN(note.started_ms, need_integer(object, "started_ms"));
     DAVENPORT_ASSIGN(note.removed_ms, need_integer(object, "removed_ms"));
     DAVENPORT_ASSIGN(note.reason, need_text(object, "reason"));
+    note.rule = text_or(object, "rule");
+    note.by = text_or(object, "by");
     return note;
 }
 

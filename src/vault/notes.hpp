@@ -17,6 +17,7 @@ struct RemovedNote {
     std::int64_t started_ms = 0;
     std::int64_t removed_ms = 0;
     std::string reason;
+    std::string rule, by;  // as in Removal; left out where empty
 };
 std::string encode(const RemovedNote& note);
 Result<RemovedNote> decode_removed_note(std::string_view text);

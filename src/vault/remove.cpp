@@ -85,24 +85,56 @@ Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest
     return {};
 }
 
+// Nobody may remove it, whoever asks.
+Result<> check_free(const blobs::BlobStore& store, const ChainNode& node, const Manifest* manifest,
+                    const Removal& why, std::int64_t now_ms) {
+    DAVENPORT_ASSIGN(const auto pin, find_pin(store, node.id));
+    if (pin)
+        return fail(ErrorCode::in_use, "backup {} is pinned{}{}", node.id,
+                    pin->reason.empty() ? "" : ": ", pin->reason);
+    const std::int64_t now = std::min(now_ms, why.now_ms.value_or(now_ms));
+    if (manifest && manifest->locked_until_ms > now)
+        return fail(ErrorCode::in_use, "backup {} is locked until {}", node.id,
+                    to_rfc3339(manifest->locked_until_ms));
+    return {};
+}
+
 }  // namespace
 
-Result<std::uint64_t> Vault::remove(std::string_view id, std::string_view reason) {
+Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
+                                                const ChainNode& node, const Removal& why,
+                                                std::int64_t now_ms, std::uint64_t& freed) {
+    const std::string name = "manifests/" + node.id;
+    DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
+    auto manifest = decode_manifest(text);
+    DAVENPORT_TRY(check_free(store, node, manifest ? &*manifest : nullptr, why, now_ms));
+    RemovedNote note = note_for(chain, node, to_hex(as_bytes(sha256(text))));
+    note.removed_ms = now_ms;
+    note.reason = why.reason;
+    note.rule = why.rule;
+    note.by = why.by;
+    DAVENPORT_TRY(write_note(store, note));
+    // Whoever pins writes the pin and then looks for the note; here it is the other way round. So
+    // of two at once at least one sees the other, and a pin that was promised holds.
+    if (auto free = check_free(store, node, nullptr, why, now_ms); !free) {
+        DAVENPORT_TRY(store.remove("removed/" + node.id));
+        return fail(std::move(free).error());
+    }
+    DAVENPORT_TRY(remove_counted(store, {name, text.size(), 0}, freed));
+    if (!manifest) return std::optional<Manifest>();
+    return std::optional<Manifest>(std::move(*manifest));
+}
+
+Result<std::uint64_t> Vault::remove(std::string_view id, const Removal& why) {
     const std::lock_guard lock(impl_->commits);
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const ChainNode* node = chain->find(id);
     if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
-    const std::string name = "manifests/" + node->id;
-    DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
-    RemovedNote note = note_for(*chain, *node, to_hex(as_bytes(sha256(text))));
-    note.removed_ms = impl_->clock.now_ms();
-    note.reason = reason;
-    const auto manifest = decode_manifest(text);
     DAVENPORT_ASSIGN(const Compactions compactions, Compactions::load(store));
-    DAVENPORT_TRY(write_note(store, note));
     std::uint64_t freed = 0;
-    DAVENPORT_TRY(remove_counted(store, {name, text.size(), 0}, freed));
+    DAVENPORT_ASSIGN(const auto manifest, remove_manifest(store, *chain, *node, why,
+                                                          impl_->clock.now_ms(), freed));
     // The backup is gone. Whatever fails from here on leaves garbage and nothing worse.
     const std::string appended = "appended/" + node->id + "/";
     if (!remove_all(store, appended, freed) || !manifest) return freed;

@@ -36,6 +36,18 @@ Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain);
 // Names of the attachments' blobs. An error when a live segment can't tell.
 Result<std::set<std::string>> live_attachments(const blobs::BlobStore& store, const Live& live);
 
+// Of backups that exist, the blobs of appended attachments that were not replaced; unreadable ones,
+// too.
+Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain);
+
+// The newest pin; nullopt = not pinned.
+Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_view backup_id);
+// Takes the manifest away, its note first. in_use when the backup is pinned or locked; not_found.
+// `manifest` is what it said; nullopt when it could not be read.
+Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
+                                                const ChainNode& node, const Removal& why,
+                                                std::int64_t now_ms, std::uint64_t& freed);
+
 // Removes a blob and adds its size to `freed`.
 Result<> remove_counted(blobs::BlobStore& store, const blobs::BlobInfo& blob, std::uint64_t& freed);
 

@@ -45,6 +45,9 @@ struct Manifest {
     std::string id;
     std::int64_t started_ms = 0;
     std::int64_t finished_ms = 0;
+    // Retention lock: nobody may remove the backup before (Unix milliseconds); 0 = none. Promised
+    // when the backup is made, so that no later setting takes it back.
+    std::int64_t locked_until_ms = 0;
     std::string product_version;
     // The chain: id and SHA-256 (hex, of the blob's bytes) of the manifest committed before this
     // one; both empty for the first.

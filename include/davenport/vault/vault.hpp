@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,12 +23,37 @@ namespace davenport::vault {
 //   removed/      what stays of a deleted backup: its manifest's hash, so that the chain holds
 //   appended/     <backup id>/<n>: attachments that a user appended to a backup afterwards
 //   compactions/  "these adjacent segments equal that one", until no one needs the note
+//   pins/         <backup id>/<n>: why a backup must not be removed
 // Write order: data, then manifest. Deletion order: removed/ note, manifest, then data.
 
 struct Appended {  // one attachment appended to a backup by a user
     std::string name;
     std::uint64_t length = 0;  // bytes
     std::int64_t at_ms = 0;
+};
+
+// Why a backup goes; what stays of it says so.
+struct Removal {
+    std::string reason;  // for a person
+    std::string rule{};  // the retention rules that did not keep it; empty = it was asked for
+    std::string by{};    // who asked for it
+    // The latest that it can be now, for locks, by whoever knows better than the vault's clock,
+    // which somebody may have set forward.
+    std::optional<std::int64_t> now_ms{};
+};
+
+struct Pin {
+    std::string reason, by;
+    std::int64_t at_ms = 0;
+    bool readable = true;  // a damaged pin holds all the same
+};
+
+struct Reclaimed {
+    std::uint64_t backups = 0;      // removed
+    std::uint64_t segments = 0;     // blobs
+    std::uint64_t attachments = 0;  // blobs, appended ones too
+    std::uint64_t bytes = 0;        // of all blobs: manifests, pins and notes too
+    bool operator==(const Reclaimed&) const = default;
 };
 
 struct Finding {            // something that is not as it was written
@@ -109,7 +136,36 @@ class Vault {
     // Deletes a backup: its chain note stays in removed/; data no other backup needs is removed,
     // unless some other manifest can't be read. Data that could not be removed after the backup is
     // gone is left to collect_garbage; it is no error.
-    Result<std::uint64_t> remove(std::string_view id, std::string_view reason);  // bytes given back
+    // in_use, with nothing removed, when the backup is pinned or locked.
+    Result<std::uint64_t> remove(std::string_view id, const Removal& why);  // bytes given back
+    Result<std::uint64_t> remove(std::string_view id, std::string_view reason) {
+        return remove(id, Removal{.reason = std::string(reason)});
+    }
+
+    // Removing many at once: what is needed is found out once, not once a backup.
+    struct Doomed {
+        std::string id;
+        Removal why;
+    };
+    // What `prune` of these would give back, exactly: every blob that no other backup needs, those
+    // included that nothing needed before (left behind by a crash or an earlier prune, or replaced).
+    // Changes nothing. `corrupt` as in `prune`.
+    Result<Reclaimed> weigh(const std::vector<std::string>& ids) const;
+    // Removes the backups, oldest first, then all data that nothing needs any more. Can be
+    // interrupted at any point: what it removed is removed whole, what it left is whole, and the
+    // next prune gives back what this one did not. A backup that is gone, or was pinned meanwhile,
+    // is passed over. `corrupt`, with nothing removed, while a manifest or a segment of a backup
+    // that stays can't be read. An error of `progress` (backups done) ends it with that error.
+    // Excludes backups, as commits do.
+    Result<Reclaimed> prune(const std::vector<Doomed>& doomed,
+                            const std::function<Result<>(std::uint64_t)>& progress);
+
+    // Pins. A pinned backup can't be removed. Pinning again replaces the reason (at most 1,024
+    // bytes of UTF-8). not_found; in_use when its removal has begun; unpinning what is not pinned
+    // is fine. Thread-safe, and safe beside a prune in another process.
+    Result<> pin(std::string_view id, std::string_view reason, std::string_view by);
+    Result<> unpin(std::string_view id);
+    Result<std::map<std::string, Pin>> pins() const;  // by backup id
     // Removes segments, attachments and notes that nothing refers to (garbage of crashes), when
     // they are older than `age_seconds`. Not while a backup runs. `corrupt`, with nothing removed
     // but temporary files, while a manifest can't be read: what it needs is unknown.
