@@ -92,7 +92,7 @@ class Backups {
 
     http::Response remove(const http::Request& request) const {
         const std::string& id = request.capture("id");
-        const auto removed = service_.remove_backup(id);
+        const auto removed = service_.remove_backup(id, caller(request).name);
         if (!removed && (removed.error().code == ErrorCode::not_found ||
                          removed.error().code == ErrorCode::invalid_argument))
             return missing_answer();

@@ -30,6 +30,7 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
     add_permission_routes(router, surroundings);
     add_login_routes(router, surroundings);
     add_chat_routes(router, surroundings);
+    add_retention_routes(router, surroundings);
 
     const config::Settings& settings = surroundings.service.settings();
     CouchdbOptions couchdb;

@@ -18,5 +18,8 @@ void add_show(CLI::App& program, Work& chosen);
 void add_verify(CLI::App& program, Work& chosen);
 void add_diff(CLI::App& program, Work& chosen);
 void add_restore(CLI::App& program, Work& chosen);
+void add_prune(CLI::App& program, Work& chosen);
+void add_pin(CLI::App& program, Work& chosen);
+void add_unpin(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

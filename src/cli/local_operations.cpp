@@ -86,6 +86,29 @@ class LocalOperations final : public Operations {
         }
     }
 
+    Result<json::object> prune_plan() override {
+        DAVENPORT_ASSIGN(const service::PrunePlan plan, service_->retention().plan());
+        return service::to_json(plan);
+    }
+
+    Result<json::object> prune(const Watcher& watch) override {
+        service::Retention& retention = service_->retention();
+        DAVENPORT_ASSIGN(const std::string id, retention.prune("command line"));
+        for (;;) {
+            const auto job = retention.wait_for_prune(id, glance);
+            if (job && job->ended()) return service::prune_to_json(*job);
+            if (!job && job.error().code != ErrorCode::timeout) return fail(job.error());
+            DAVENPORT_ASSIGN(const auto running, retention.prune_job(id));
+            watch({running.progress.done, running.progress.total, 0});
+        }
+    }
+
+    Result<> pin(const std::string& id, const std::string& reason) override {
+        return service_->retention().pin(id, reason, "command line");
+    }
+
+    Result<> unpin(const std::string& id) override { return service_->retention().unpin(id); }
+
   private:
     Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
         DAVENPORT_ASSIGN(auto backup, service_->backup(id));

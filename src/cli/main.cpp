@@ -57,6 +57,9 @@ int main(int count, char** arguments) {
     add_verify(program, chosen);
     add_diff(program, chosen);
     add_restore(program, chosen);
+    add_prune(program, chosen);
+    add_pin(program, chosen);
+    add_unpin(program, chosen);
 
     try {
         program.parse(count, arguments);

@@ -45,6 +45,12 @@ class Operations {
     virtual Result<json::object> diff(const std::string& before, const std::string& after) = 0;
     // Waits for its end: the webhook transaction, or the counts of a dry run.
     virtual Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) = 0;
+    // What a prune would do.
+    virtual Result<json::object> prune_plan() = 0;
+    // Waits for its end: the prune's state and result, or error.
+    virtual Result<json::object> prune(const Watcher& watch) = 0;
+    virtual Result<> pin(const std::string& id, const std::string& reason) = 0;
+    virtual Result<> unpin(const std::string& id) = 0;
 };
 
 }  // namespace davenport::cli

@@ -110,6 +110,38 @@ class RemoteOperations final : public Operations {
         return follow(text_or(answer, "url"), watch);
     }
 
+    Result<json::object> prune_plan() override {
+        return HttpClient::expect(client_.send("GET", path("/retention")));
+    }
+
+    Result<json::object> prune(const Watcher& watch) override {
+        DAVENPORT_ASSIGN(const json::object started,
+                         HttpClient::expect(client_.send("POST", path("/prune"))));
+        const std::string id = text_or(started, "id");
+        for (;;) {
+            DAVENPORT_ASSIGN(json::object prune,
+                             HttpClient::expect(
+                                 client_.send("GET", path("/prunes/" + percent_encode(id)))));
+            const std::string state = text_or(prune, "state");
+            if (state == "succeeded" || state == "failed") return prune;
+            watch({number_or_zero(prune, "removed_so_far"), 0, 0});
+            std::this_thread::sleep_for(pause_between_looks);
+        }
+    }
+
+    Result<> pin(const std::string& id, const std::string& reason) override {
+        DAVENPORT_TRY(HttpClient::expect(
+            client_.send("PUT", path("/backups/" + percent_encode(id) + "/pin"),
+                         to_text(json::object{{"reason", reason}}))));
+        return {};
+    }
+
+    Result<> unpin(const std::string& id) override {
+        DAVENPORT_TRY(HttpClient::expect(
+            client_.send("DELETE", path("/backups/" + percent_encode(id) + "/pin"))));
+        return {};
+    }
+
   private:
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 

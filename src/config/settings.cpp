@@ -76,6 +76,20 @@ const Row rows[] = {
      "winners, or leaves: also conflicts, tombstones and revision histories"},
     {DAVENPORT_SETTING(backup, max_segments),
      "segments a backup needs before older ones are merged", 2, 64},
+    {DAVENPORT_SETTING(retention, preset),
+     "which backups a prune keeps: console, rules (the keep_… below), or none: no prune"},
+    {DAVENPORT_SETTING(retention, keep_last), "the newest so many; -1: all", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_hourly),
+     "the newest of each of the last so many hours that have one; -1: all", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_daily), "the same by days", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_weekly), "the same by weeks", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_monthly), "the same by months", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_yearly), "the same by years", -1, 1'000'000},
+    {DAVENPORT_SETTING(retention, keep_within),
+     "all that are at most so much older than the newest: 2y5m7d3h"},
+    {DAVENPORT_SETTING(retention, min_age),
+     "retention lock: nobody can remove a backup that is younger (30d); empty: off"},
+    {DAVENPORT_SETTING(retention, time_zone), "of the hours, days, weeks, months and years"},
     {DAVENPORT_SETTING(console, deployer_url), "goes into the rebuilt whitelist"},
     {DAVENPORT_SETTING(console, version_tag),
      "ibp_versions.tag of backup docs; empty: our version"},
@@ -264,6 +278,30 @@ Result<> take_credentials(Settings& settings) {
     return {};
 }
 
+// A rule that would be passed over, or a set of rules that is empty, is a misunderstanding.
+Result<> check_retention(const Settings& settings) {
+    const auto& retention = settings.retention;
+    const bool any_rule = retention.keep_last != 0 || retention.keep_hourly != 0 ||
+                          retention.keep_daily != 0 || retention.keep_weekly != 0 ||
+                          retention.keep_monthly != 0 || retention.keep_yearly != 0 ||
+                          !retention.keep_within.empty();
+    if (retention.preset == "rules") {
+        if (any_rule) return {};
+        return fail(ErrorCode::invalid_argument,
+                    "retention.preset is \"rules\", so at least one retention.keep_… must be set: "
+                    "no rules would mean to remove everything");
+    }
+    if (retention.preset != "console" && retention.preset != "none")
+        return fail(ErrorCode::invalid_argument,
+                    "retention.preset is \"{}\"; it must be console, rules or none",
+                    retention.preset);
+    if (any_rule)
+        return fail(ErrorCode::invalid_argument,
+                    "a retention.keep_… is set, but retention.preset is \"{}\"; it must be rules",
+                    retention.preset);
+    return {};
+}
+
 Result<> check(const Settings& settings) {
     if (settings.http.tls_certificate_file.empty() != settings.http.tls_key_file.empty())
         return fail(ErrorCode::invalid_argument,
@@ -281,6 +319,7 @@ Result<> check(const Settings& settings) {
     if (revisions != "winners" && revisions != "leaves")
         return fail(ErrorCode::invalid_argument,
                     "backup.revisions is \"{}\"; it must be winners or leaves", revisions);
+    DAVENPORT_TRY(check_retention(settings));
     const std::string& listen = settings.http.listen;
     const std::size_t colon = listen.rfind(':');
     int port = -1;

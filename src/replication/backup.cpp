@@ -61,6 +61,7 @@ Result<vault::Manifest> back_up(documents::DocumentStore& store, vault::Vault& v
         manifest.databases.push_back(std::move(*entry));
     }
     manifest.finished_ms = clock.now_ms();
+    if (options.lock_ms > 0) manifest.locked_until_ms = manifest.finished_ms + options.lock_ms;
     DAVENPORT_TRY(vault.commit(std::move(manifest)));
     return vault.manifest(options.id);
 }

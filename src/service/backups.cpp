@@ -95,6 +95,7 @@ void Service::Impl::handle_backups() {
         options.skipped_types = settings.backup.skipped_types;
         if (settings.backup.revisions == "leaves") options.revisions = documents::Revisions::leaves;
         options.product_version = tag(settings);
+        options.lock_ms = retention->lock_ms();
         DAVENPORT_ASSIGN(
             const vault::Manifest manifest,
             replication::back_up(
@@ -147,7 +148,14 @@ void Service::Impl::handle_backups() {
     jobs::Kind removal;
     removal.run = [this](jobs::Context& context) -> Result<json::object> {
         const std::string id = text_or(context.job().parameters, "backup_id");
-        auto freed = vault->remove(id, "deleted by " + text_or(context.job().parameters, "by"));
+        vault::Removal why;
+        why.reason = "deleted on request";
+        why.by = text_or(context.job().parameters, "by");
+        why.now_ms = retention->now_ms();
+        const auto removable = retention->check_removable(id);
+        if (!removable && removable.error().code != ErrorCode::not_found)
+            return fail(removable.error());
+        auto freed = vault->remove(id, why);
         // Gone already: an earlier attempt was interrupted after the deletion.
         if (!freed && freed.error().code == ErrorCode::not_found) freed = std::uint64_t{0};
         if (!freed) return fail(freed.error());
@@ -224,7 +232,7 @@ Result<> Service::append(std::string_view backup_id, std::string_view name, std:
     return impl_->vault->append_attachment(backup_id, name, text);
 }
 
-Result<> Service::remove_backup(std::string_view id) {
+Result<> Service::remove_backup(std::string_view id, std::string_view by) {
     DAVENPORT_ASSIGN(const Backup found, backup(id));
     if (found.summary.in_progress) return fail(ErrorCode::in_use, "backup {} is running", id);
     if (!found.manifest) {
@@ -233,12 +241,13 @@ Result<> Service::remove_backup(std::string_view id) {
             return fail(ErrorCode::not_found, "backup {}: {}", id, found.summary.error);
         return impl_->runner->remove(id);
     }
+    DAVENPORT_TRY(impl_->retention->check_removable(id));
 
     jobs::Runner::Submission submission;
     submission.id = fmt::format("removal_{}_{}", id, impl_->clock.now_ms());
     submission.kind = kind::removal;
     submission.group = exclusive_group;
-    submission.parameters = {{"backup_id", id}};
+    submission.parameters = {{"backup_id", id}, {"by", by}};
     const std::string job_id = submission.id;
     const auto submitted = impl_->runner->submit(std::move(submission));
     if (!submitted && submitted.error().code == ErrorCode::in_progress)

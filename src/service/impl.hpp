@@ -7,6 +7,7 @@
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
+#include "davenport/service/retention.hpp"
 
 #include <memory>
 #include <string>
@@ -47,6 +48,7 @@ struct Service::Impl {
     std::unique_ptr<blobs::BlobStore> import_files;
     std::unique_ptr<chat::Exports> exports;  // their jobs use them: the runner goes first
     std::unique_ptr<chat::Imports> imports;
+    std::unique_ptr<Retention> retention;
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<schedules::Scheduler> scheduler;
     std::unique_ptr<chat::ExportSchedules> export_schedules;

@@ -198,6 +198,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     jobs.place = impl->place;
     jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
+    DAVENPORT_ASSIGN(impl->retention, Retention::create(settings, *impl->vault, *impl->runner,
+                                                        impl->clock, exclusive_group));
     impl->handle_backups();
     impl->handle_restores();
     DAVENPORT_TRY(impl->handle_chat());
@@ -228,6 +230,9 @@ documents::DocumentStore& Service::documents() {
 }
 vault::Vault& Service::vault() {
     return *impl_->vault;
+}
+Retention& Service::retention() {
+    return *impl_->retention;
 }
 rbac::Access& Service::access() {
     return *impl_->access;

@@ -33,6 +33,26 @@ TEST_CASE("defaults stand without any source") {
     CHECK(settings.backup.skipped_types.front() == "athena_backup");
 }
 
+TEST_CASE("retention rules that would be passed over, or would keep nothing, are refused") {
+    using Entries = std::vector<std::string>;
+    CHECK(config::load("", {}, {}).value().retention.preset == "console");
+    const auto keeps = config::load(
+        "", {"DAVENPORT_RETENTION_PRESET=rules", "DAVENPORT_RETENTION_KEEP_DAILY=-1"}, {});
+    CHECK(keeps.value().retention.keep_daily == -1);
+    CHECK(config::load("", {"DAVENPORT_RETENTION_PRESET=none"}, {}));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_RETENTION_PRESET=rules"}, {})),
+               Contains("remove everything"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_RETENTION_PRESET=some"}, {})),
+               Contains("console, rules or none"));
+    for (const Entries& entries : {Entries{"DAVENPORT_RETENTION_KEEP_LAST=3"},
+                                   Entries{"DAVENPORT_RETENTION_KEEP_WITHIN=3d"},
+                                   Entries{"DAVENPORT_RETENTION_KEEP_YEARLY=1",
+                                           "DAVENPORT_RETENTION_PRESET=none"}})
+        CHECK_THAT(refusal(config::load("", entries, {})), Contains("must be rules"));
+    CHECK_THAT(refusal(config::load("", {"DAVENPORT_RETENTION_KEEP_DAILY=-2"}, {})),
+               Contains("retention.keep_daily"));
+}
+
 TEST_CASE("flags win over the environment, the environment over the file") {
     const test::TemporaryDirectory directory;
     const std::string file =

@@ -188,6 +188,64 @@ TEST_CASE("dying in a removal") {
         });
 }
 
+TEST_CASE("dying in a prune") {
+    Disk disk;
+    fill(disk, 5);
+    must(disk.open()->append_attachment("b2", "log", "text"));
+    must(disk.open()->append_attachment("b5", "log", "replaced"));
+    must(disk.open()->append_attachment("b5", "log", "kept"));
+    must(disk.open()->compact("db", 2));
+    const std::vector<Vault::Doomed> doomed{
+        {"b1", {.reason = "test"}}, {"b2", {.reason = "test"}}, {"b4", {.reason = "test"}}};
+    const auto before = contents(*disk.open());
+    const std::map<std::string, Records> kept{{"b3", before.at("b3")}, {"b5", before.at("b5")}};
+    Disk through;
+    copy(disk, through);
+    must(through.open()->prune(doomed, {}));
+    const Ids blobs_left = through.names("");
+    die_everywhere(
+        disk,
+        [&](Vault& vault) -> Result<> {
+            DAVENPORT_TRY(vault.prune(doomed, {}));
+            return {};
+        },
+        [&](Disk& after, Died died) {
+            const auto vault = after.open();
+            // Each backup is there as it was, or gone whole.
+            const auto now = contents(*vault);
+            for (const auto& [id, records] : now) CHECK(records == before.at(id));
+            CHECK(now.contains("b3"));
+            CHECK(now.contains("b5"));
+            if (died == Died::no) CHECK(now == kept);
+            // The next one ends it, and leaves the very blobs that one without an end would have.
+            must(vault->prune(doomed, {}));
+            CHECK(contents(*vault) == kept);
+            CHECK(after.names("") == blobs_left);
+            CHECK(must(vault->appended_bytes("b5", "log")) == "kept");
+            must(make_backup(*vault, "b9", 9));
+            CHECK(findings_text(must(vault->verify({}, {}))) == "");
+        });
+}
+
+TEST_CASE("dying while a pin is replaced or taken away") {
+    Disk disk;
+    fill(disk, 2);
+    must(disk.open()->pin("b1", "first", "me"));
+    const bool away = GENERATE(true, false);
+    die_everywhere(
+        disk,
+        [&](Vault& vault) { return away ? vault.unpin("b1") : vault.pin("b1", "second", "me"); },
+        [&](Disk& after, Died died) {
+            const auto vault = after.open();
+            const auto pins = must(vault->pins());
+            if (away && died == Died::no) CHECK(pins.empty());
+            if (away) return;
+            REQUIRE(pins.contains("b1"));  // there is no moment without one
+            if (died == Died::no) CHECK(pins.at("b1").reason == "second");
+            CHECK(vault->remove("b1", "test").error().code == ErrorCode::in_use);
+        });
+}
+
 TEST_CASE("dying in a garbage collection") {
     Disk disk;
     fill(disk, 3);

@@ -56,6 +56,19 @@ struct Settings {
         std::int64_t max_segments = 8;
     } backup;
     struct {
+        std::string preset = "console";  // or rules (keep_…), or none
+        // How many to keep; 0 = the rule is not used, -1 = all.
+        std::int64_t keep_last = 0;
+        std::int64_t keep_hourly = 0;
+        std::int64_t keep_daily = 0;
+        std::int64_t keep_weekly = 0;
+        std::int64_t keep_monthly = 0;
+        std::int64_t keep_yearly = 0;
+        std::string keep_within;        // 2y5m7d3h; empty = the rule is not used
+        std::string min_age;            // the same; empty = no retention lock
+        std::string time_zone = "UTC";  // of hours, days, weeks, months and years
+    } retention;
+    struct {
         std::string deployer_url;
         std::string version_tag;  // "ibp_versions": {"tag": …}; empty = the product's version
     } console;

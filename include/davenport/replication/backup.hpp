@@ -25,6 +25,7 @@ struct BackupOptions {
     documents::Revisions revisions = documents::Revisions::winners;
     std::uint64_t segment_buffer_bytes = 64ull << 20;  // when documents do not come in id order
     std::string product_version;
+    std::int64_t lock_ms = 0;  // retention lock from the backup's end on; 0 = none
 };
 
 struct DatabaseProgress {

@@ -11,6 +11,7 @@
 #include "davenport/jobs/runner.hpp"
 #include "davenport/rbac/access.hpp"
 #include "davenport/restore/restore.hpp"
+#include "davenport/service/retention.hpp"
 #include "davenport/vault/vault.hpp"
 #include "davenport/webhooks/delivery_queue.hpp"
 #include "davenport/webhooks/transactions.hpp"
@@ -63,7 +64,8 @@ class Service {
     Result<Backup> backup(std::string_view id);  // not_found
     Result<jobs::Job> wait_for_backup(std::string_view id, std::chrono::milliseconds timeout);
     Result<> append(std::string_view backup_id, std::string_view name, std::string_view text);
-    Result<> remove_backup(std::string_view id);  // in_use while something runs on it
+    // in_use while something runs on it, and while it is pinned or locked.
+    Result<> remove_backup(std::string_view id, std::string_view by);
 
     // Restores. Everything is checked before anything is accepted: unknown id, unreadable upload,
     // refused webhook URL, unknown database keys, and for an exact history a backup without
@@ -102,6 +104,7 @@ class Service {
 
     documents::DocumentStore& documents();
     vault::Vault& vault();
+    Retention& retention();
     rbac::Access& access();
     const rbac::Policy& policy() const;
     webhooks::DeliveryQueue& deliveries();

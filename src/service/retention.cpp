@@ -1,0 +1,167 @@
+#include "davenport/service/retention.hpp"
+
+#include "trusted_time.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace davenport::service {
+namespace {
+
+constexpr std::uint64_t every_job = 1'000'000;
+
+Result<std::optional<retention::Duration>> duration_of(std::string_view setting,
+                                                       const std::string& text) {
+    if (text.empty()) return std::optional<retention::Duration>();
+    const auto duration = retention::parse_duration(text);
+    if (!duration)
+        return fail(ErrorCode::invalid_argument, "{}: {}", setting, duration.error().message);
+    return std::optional<retention::Duration>(*duration);
+}
+
+Result<retention::Rules> rules_of(const config::Settings& settings) {
+    const auto& given = settings.retention;
+    retention::Rules rules;
+    using Preset = retention::Rules::Preset;
+    rules.preset = given.preset == "none"    ? Preset::none
+                   : given.preset == "rules" ? Preset::rules
+                                             : Preset::console;
+    rules.last = given.keep_last;
+    rules.hourly = given.keep_hourly;
+    rules.daily = given.keep_daily;
+    rules.weekly = given.keep_weekly;
+    rules.monthly = given.keep_monthly;
+    rules.yearly = given.keep_yearly;
+    DAVENPORT_ASSIGN(rules.within, duration_of("retention.keep_within", given.keep_within));
+    return rules;
+}
+
+// Backup id -> the job that works on it.
+Result<std::map<std::string, std::string>> users(jobs::Runner& runner) {
+    DAVENPORT_ASSIGN(const auto jobs, runner.list("", every_job));
+    std::map<std::string, std::string> users;
+    for (const jobs::Job& job : jobs)
+        if (!job.ended() && job.parameters.contains("backup_id"))
+            users.emplace(text_or(job.parameters, "backup_id"), job.id);
+    return users;
+}
+
+}  // namespace
+
+json::object to_json(const PrunePlan& plan) {
+    json::array backups;
+    std::uint64_t kept = 0;
+    for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
+        const retention::Decision& decision = plan.decisions[i];
+        const bool keep = decision.fate == retention::Decision::Fate::keep;
+        json::array reasons;
+        for (const std::string& reason : decision.reasons) reasons.emplace_back(reason);
+        backups.push_back(json::object{{"id", decision.id},
+                                       {"start_timestamp", plan.backups[i].started_ms},
+                                       {"keep", keep},
+                                       {"pinned", plan.backups[i].pin.has_value()},
+                                       {"reasons", std::move(reasons)}});
+        if (keep) ++kept;
+    }
+    return {{"dry_run", true},
+            {"rules", plan.rules},
+            {"kept", kept},
+            {"removed", plan.decisions.size() - kept},
+            {"bytes", plan.reclaimed.bytes},
+            {"segments", plan.reclaimed.segments},
+            {"attachments", plan.reclaimed.attachments},
+            {"backups", std::move(backups)}};
+}
+
+Result<std::unique_ptr<Retention>> Retention::create(const config::Settings& settings,
+                                                     vault::Vault& vault, jobs::Runner& runner,
+                                                     const Clock& clock,
+                                                     std::string_view exclusive_group) {
+    auto zone = TimeZone::load(settings.retention.time_zone);
+    if (!zone)
+        return fail(ErrorCode::invalid_argument, "retention.time_zone: {}", zone.error().message);
+    std::unique_ptr<Retention> made(
+        new Retention(vault, runner, clock, exclusive_group, std::move(*zone)));
+    DAVENPORT_ASSIGN(made->rules_, rules_of(settings));
+    DAVENPORT_ASSIGN(const auto min_age,
+                     duration_of("retention.min_age", settings.retention.min_age));
+    if (min_age) made->lock_ms_ = retention::longest_ms(*min_age);
+    DAVENPORT_ASSIGN(made->time_, TrustedTime::open(settings.data.directory, clock));
+    return made;
+}
+
+Retention::~Retention() = default;
+
+std::int64_t Retention::now_ms() const {
+    return time_->now_ms();
+}
+
+// What was promised when it was made, or what is asked for now, whichever is longer.
+std::int64_t Retention::locked_until(const vault::Manifest& manifest) const {
+    if (lock_ms_ == 0) return manifest.locked_until_ms;
+    return std::max(manifest.locked_until_ms, manifest.finished_ms + lock_ms_);
+}
+
+std::vector<std::string> Retention::Choice::removed_ids() const {
+    std::vector<std::string> ids;
+    for (const retention::Decision& decision : decisions)
+        if (decision.fate == retention::Decision::Fate::remove) ids.push_back(decision.id);
+    return ids;
+}
+
+Result<Retention::Choice> Retention::choose() const {
+    Choice choice;
+    DAVENPORT_ASSIGN(const auto ids, vault_.list());
+    DAVENPORT_ASSIGN(const auto pins, vault_.pins());
+    DAVENPORT_ASSIGN(const auto used, users(runner_));
+    for (const std::string& id : ids) {
+        const auto manifest = vault_.manifest(id);
+        if (!manifest && manifest.error().code == ErrorCode::not_found) continue;
+        if (!manifest) return fail(manifest.error());
+        retention::Backup backup;
+        backup.id = id;
+        backup.started_ms = manifest->started_ms;
+        backup.locked_until_ms = locked_until(*manifest);
+        if (const auto pin = pins.find(id); pin != pins.end()) backup.pin = pin->second.reason;
+        if (const auto user = used.find(id); user != used.end()) backup.used_by = user->second;
+        choice.backups.push_back(std::move(backup));
+    }
+    DAVENPORT_ASSIGN(choice.decisions,
+                     retention::decide(choice.backups, rules_, now_ms(), zone_));
+    return choice;
+}
+
+Result<PrunePlan> Retention::plan() const {
+    DAVENPORT_ASSIGN(Choice choice, choose());
+    PrunePlan plan;
+    plan.rules = retention::to_text(rules_);
+    DAVENPORT_ASSIGN(plan.reclaimed, vault_.weigh(choice.removed_ids()));
+    plan.backups = std::move(choice.backups);
+    plan.decisions = std::move(choice.decisions);
+    return plan;
+}
+
+Result<> Retention::pin(std::string_view backup_id, std::string_view reason, std::string_view by) {
+    return vault_.pin(backup_id, reason, by);
+}
+
+Result<> Retention::unpin(std::string_view backup_id) {
+    return vault_.unpin(backup_id);
+}
+
+Result<> Retention::check_removable(std::string_view backup_id) const {
+    DAVENPORT_ASSIGN(const auto pins, vault_.pins());
+    if (const auto pin = pins.find(std::string(backup_id)); pin != pins.end())
+        return fail(ErrorCode::in_use, "backup {} is pinned{}{}", backup_id,
+                    pin->second.reason.empty() ? "" : ": ", pin->second.reason);
+    const auto manifest = vault_.manifest(backup_id);
+    // Of a damaged one the vault knows best.
+    if (!manifest && manifest.error().code == ErrorCode::corrupt) return {};
+    if (!manifest) return fail(manifest.error());
+    if (const std::int64_t until = locked_until(*manifest); until > now_ms())
+        return fail(ErrorCode::in_use, "backup {} is locked until {}", backup_id,
+                    to_rfc3339(until));
+    return {};
+}
+
+}  // namespace davenport::service

@@ -1,0 +1,80 @@
+#include "trusted_time.hpp"
+
+#include "davenport/base/json.hpp"
+#include "davenport/base/random.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+namespace davenport::service {
+namespace {
+
+// Clocks are put right by small steps.
+constexpr std::int64_t tolerance_ms = 60'000;
+
+std::int64_t counter_ms() {
+    timespec time{};
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return time.tv_sec * std::int64_t{1000} + time.tv_nsec / 1'000'000;
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// Tells one start of the system from the others; empty where the system does not say.
+std::string start_of_system() {
+    std::string id = read_text("/proc/sys/kernel/random/boot_id");
+    while (!id.empty() && id.back() == '\n') id.pop_back();
+    return id;
+}
+
+// Whole or not at all; of several at once any one.
+Result<> replace_file(const std::string& path, const std::string& text) {
+    const std::string draft = fmt::format("{}.{}", path, random_token(8));
+    const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) return fail(posix_error("can't make " + draft, errno));
+    const bool written = write(file, text.data(), text.size()) == ssize_t(text.size()) &&
+                         fsync(file) == 0 && std::rename(draft.c_str(), path.c_str()) == 0;
+    const int error = errno;
+    close(file);
+    if (written) return {};
+    unlink(draft.c_str());
+    return fail(posix_error("can't write " + path, error));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TrustedTime>> TrustedTime::open(const std::string& directory,
+                                                       const Clock& clock) {
+    const std::string path = directory + "/clock";
+    const std::string start = start_of_system();
+    const Reading now{clock.now_ms(), counter_ms()};
+    const auto kept = parse_json_object(read_text(path));
+    if (kept && !start.empty() && text_or(*kept, "system_start") == start) {
+        const auto clock_ms = integer_member(*kept, "clock_ms");
+        const auto count_ms = integer_member(*kept, "counter_ms");
+        if (clock_ms && count_ms && *count_ms <= now.counter_ms)
+            return std::unique_ptr<TrustedTime>(new TrustedTime(clock, {*clock_ms, *count_ms}));
+    }
+    DAVENPORT_TRY(replace_file(path, to_text(json::object{{"system_start", start},
+                                                          {"clock_ms", now.clock_ms},
+                                                          {"counter_ms", now.counter_ms}})));
+    return std::unique_ptr<TrustedTime>(new TrustedTime(clock, now));
+}
+
+std::int64_t TrustedTime::now_ms() const {
+    return std::min(clock_.now_ms(),
+                    first_.clock_ms + (counter_ms() - first_.counter_ms) + tolerance_ms);
+}
+
+}  // namespace davenport::service
