@@ -31,7 +31,7 @@ class Retention {
 
     http::Response plan() const {
         const auto plan = retention_.plan();
-        return plan ? answer(200, service::to_json(*plan)) : error_answer(plan.error());
+        return plan ? answer(200, service::plan_to_json(*plan)) : error_answer(plan.error());
     }
 
     http::Response prune(http::Request& request, std::string_view version) const {

@@ -88,7 +88,7 @@ class LocalOperations final : public Operations {
 
     Result<json::object> prune_plan() override {
         DAVENPORT_ASSIGN(const service::PrunePlan plan, service_->retention().plan());
-        return service::to_json(plan);
+        return service::plan_to_json(plan);
     }
 
     Result<json::object> prune(const Watcher& watch) override {

@@ -48,7 +48,7 @@ Result<std::map<std::string, std::string>> users(jobs::Runner& runner) {
 
 }  // namespace
 
-json::object to_json(const PrunePlan& plan) {
+json::object plan_to_json(const PrunePlan& plan) {
     json::array backups;
     std::uint64_t kept = 0;
     for (std::size_t i = 0; i < plan.decisions.size(); ++i) {

@@ -25,7 +25,7 @@ struct PrunePlan {
     std::vector<retention::Decision> decisions;   // of each
     vault::Reclaimed reclaimed;                   // by removing what is not kept
 };
-json::object to_json(const PrunePlan& plan);
+json::object plan_to_json(const PrunePlan& plan);
 json::object prune_to_json(const jobs::Job& prune);
 
 // Which backups stay: rules, pins and locks, and the prunes that carry them out. Thread-safe.
