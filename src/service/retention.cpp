@@ -87,8 +87,17 @@ Result<std::unique_ptr<Retention>> Retention::create(const config::Settings& set
                      duration_of("retention.min_age", settings.retention.min_age));
     if (min_age) made->lock_ms_ = retention::longest_ms(*min_age);
     DAVENPORT_ASSIGN(made->time_, TrustedTime::open(settings.data.directory, clock));
+    made->handle_jobs();
     return made;
 }
+
+Retention::Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock,
+                     std::string_view exclusive_group, TimeZone zone)
+    : vault_(vault),
+      runner_(runner),
+      clock_(clock),
+      exclusive_group_(exclusive_group),
+      zone_(std::move(zone)) {}
 
 Retention::~Retention() = default;
 

@@ -28,13 +28,7 @@ json::object prune_to_json(const jobs::Job& prune) {
     return object;
 }
 
-Retention::Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock,
-                     std::string_view exclusive_group, TimeZone zone)
-    : vault_(vault),
-      runner_(runner),
-      clock_(clock),
-      exclusive_group_(exclusive_group),
-      zone_(std::move(zone)) {
+void Retention::handle_jobs() {
     jobs::Kind prune;
     prune.run = [this](jobs::Context& context) { return run(context); };
     prune.ended = [](const jobs::Job& job) -> Result<> {

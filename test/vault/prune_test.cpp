@@ -1,6 +1,8 @@
 #include "../src/vault/notes.hpp"
 #include "support.hpp"
+#include "support/temporary_directory.hpp"
 
+#include <chrono>
 #include <numeric>
 
 using namespace davenport;
@@ -167,4 +169,35 @@ TEST_CASE("the work of a prune grows with the vault, not with its square") {
     const std::uint64_t many = calls_of(160);
     INFO(few << " and " << many);
     CHECK(many < few * 5);
+}
+
+// On request: test_vault "measure a prune".
+TEST_CASE("measure a prune", "[.]") {
+    const davenport::test::TemporaryDirectory directory;
+    const SystemClock clock;
+    const auto vault =
+        must(Vault::open(must(blobs::open_directory(directory / "vault")), clock));
+    Ids gone;
+    DatabaseManifest database = entry("db", {});
+    for (int i = 0; i < 1000; ++i) {
+        const std::string id = fmt::format("b{:04}", i);
+        // Eight segments each, one of them new, as compaction leaves it.
+        if (database.segments.size() == 8) database.segments.erase(database.segments.begin());
+        database.segments.push_back(must(write_segment(vault->store(), {document(id, id)})));
+        must(vault->commit(backup(id, {database}, i)));
+        if (i % 10 == 0) gone.push_back(id);
+    }
+    const auto timed = [](const char* what, const auto& work) {
+        const auto start = std::chrono::steady_clock::now();
+        work();
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        WARN(what << ": " << took.count() << " s");
+    };
+    const Ids some(gone.begin(), gone.begin() + 10);
+    timed("10 of 1,000, one by one", [&] {
+        for (const std::string& id : some) must(vault->remove(id, "test"));
+    });
+    const Ids rest(gone.begin() + 10, gone.end());
+    timed("weighing 90", [&] { must(vault->weigh(rest)); });
+    timed("pruning 90", [&] { must(vault->prune(doomed(rest), {})); });
 }

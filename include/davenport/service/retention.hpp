@@ -72,6 +72,7 @@ class Retention {
         std::vector<retention::Decision> decisions;
         std::vector<std::string> removed_ids() const;
     };
+    void handle_jobs();
     Result<Choice> choose() const;
     std::int64_t locked_until(const vault::Manifest& manifest) const;
     Result<> submit_prune(const std::string& id, std::string_view by);
