@@ -1,5 +1,5 @@
-#include "answers.hpp"
 #include "davenport/service/retention.hpp"
+#include "answers.hpp"
 #include "family.hpp"
 
 namespace davenport::api {
@@ -18,8 +18,7 @@ class Retention {
         const std::string& id = request.capture("id");
         const auto pinned = retention_.pin(id, reason, caller(request).name);
         if (!pinned) return refusal(pinned.error());
-        return answer(200,
-                      {{"message", "ok"}, {"id", id}, {"pinned", true}, {"reason", reason}});
+        return answer(200, {{"message", "ok"}, {"id", id}, {"pinned", true}, {"reason", reason}});
     }
 
     http::Response unpin(const http::Request& request) const {

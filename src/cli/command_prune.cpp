@@ -35,15 +35,15 @@ std::string plan_text(const json::object& plan) {
             const json::object* backup = value.if_object();
             if (!backup) continue;
             const bool keep = boolean_member(*backup, "keep").value_or(true);
-            text += fmt::format("{:6}  {}  {}  {}\n", keep ? "keep" : "remove",
-                                text_or(*backup, "id"),
-                                to_rfc3339(integer_member(*backup, "start_timestamp").value_or(0)),
-                                keep ? joined(*backup, "reasons") : "no rule keeps it");
+            text +=
+                fmt::format("{:6}  {}  {}  {}\n", keep ? "keep" : "remove", text_or(*backup, "id"),
+                            to_rfc3339(integer_member(*backup, "start_timestamp").value_or(0)),
+                            keep ? joined(*backup, "reasons") : "no rule keeps it");
         }
-    return text + fmt::format("{}: would remove {} backups, keep {}, give back {:.3f} MB ({} bytes)\n",
-                              text_or(plan, "rules"), number_or_zero(plan, "removed"),
-                              number_or_zero(plan, "kept"), megabytes(plan),
-                              number_or_zero(plan, "bytes"));
+    return text + fmt::format(
+                      "{}: would remove {} backups, keep {}, give back {:.3f} MB ({} bytes)\n",
+                      text_or(plan, "rules"), number_or_zero(plan, "removed"),
+                      number_or_zero(plan, "kept"), megabytes(plan), number_or_zero(plan, "bytes"));
 }
 
 std::string result_text(const json::object& result) {
@@ -104,7 +104,8 @@ int run_unpin(const PinOptions& options) {
 
 void add_prune(CLI::App& program, Work& chosen) {
     auto* command = program.add_subcommand(
-        "prune", "Remove the backups that the retention rules do not keep, and give back the space");
+        "prune",
+        "Remove the backups that the retention rules do not keep, and give back the space");
     const auto options = std::make_shared<Options>();
     command->add_flag("--dry-run", options->dry_run,
                       "change nothing; say what would go, what stays and why");

@@ -119,9 +119,9 @@ class RemoteOperations final : public Operations {
                          HttpClient::expect(client_.send("POST", path("/prune"))));
         const std::string id = text_or(started, "id");
         for (;;) {
-            DAVENPORT_ASSIGN(json::object prune,
-                             HttpClient::expect(
-                                 client_.send("GET", path("/prunes/" + percent_encode(id)))));
+            DAVENPORT_ASSIGN(
+                json::object prune,
+                HttpClient::expect(client_.send("GET", path("/prunes/" + percent_encode(id)))));
             const std::string state = text_or(prune, "state");
             if (state == "succeeded" || state == "failed") return prune;
             watch({number_or_zero(prune, "removed_so_far"), 0, 0});
@@ -130,9 +130,9 @@ class RemoteOperations final : public Operations {
     }
 
     Result<> pin(const std::string& id, const std::string& reason) override {
-        DAVENPORT_TRY(HttpClient::expect(
-            client_.send("PUT", path("/backups/" + percent_encode(id) + "/pin"),
-                         to_text(json::object{{"reason", reason}}))));
+        DAVENPORT_TRY(
+            HttpClient::expect(client_.send("PUT", path("/backups/" + percent_encode(id) + "/pin"),
+                                            to_text(json::object{{"reason", reason}}))));
         return {};
     }
 

@@ -13,11 +13,16 @@ constexpr std::int64_t day_ms = 24 * hour_ms;
 
 std::int64_t* unit(Duration& duration, char letter) {
     switch (letter) {
-        case 'y': return &duration.years;
-        case 'm': return &duration.months;
-        case 'd': return &duration.days;
-        case 'h': return &duration.hours;
-        default: return nullptr;
+        case 'y':
+            return &duration.years;
+        case 'm':
+            return &duration.months;
+        case 'd':
+            return &duration.days;
+        case 'h':
+            return &duration.hours;
+        default:
+            return nullptr;
     }
 }
 
@@ -42,7 +47,8 @@ Result<Duration> parse_duration(std::string_view text) {
         std::int64_t number = -1;
         const auto [end, error] = std::from_chars(at, text.data() + text.size(), number);
         if (error != std::errc{} || *at == '-' || number > max_number)
-            return refuse(fmt::format("a number of 0 to {} must stand before each unit", max_number));
+            return refuse(
+                fmt::format("a number of 0 to {} must stand before each unit", max_number));
         if (end == text.data() + text.size()) return refuse("its last number has no unit");
         std::int64_t* target = unit(duration, *end);
         if (!target) return refuse(fmt::format("'{}' is no unit", *end));
@@ -67,8 +73,8 @@ std::string to_text(const Duration& duration) {
 
 std::int64_t before(std::int64_t at_ms, const Duration& duration, const TimeZone& zone) {
     TimeZone::LocalTime local = zone.local_of(at_ms);
-    const std::int64_t months =
-        local.date.year * std::int64_t{12} + local.date.month - 1 - duration.months - duration.years * 12;
+    const std::int64_t months = local.date.year * std::int64_t{12} + local.date.month - 1 -
+                                duration.months - duration.years * 12;
     const std::int64_t year = months >= 0 ? months / 12 : (months - 11) / 12;
     local.date.year = static_cast<int>(year);
     local.date.month = static_cast<unsigned>(months - year * 12) + 1;

@@ -76,8 +76,7 @@ void keep_within(const std::vector<Judged>& newest_first, const Duration& within
                  const TimeZone& zone) {
     const std::int64_t from_ms = before(newest_first.front().started_ms, within, zone);
     for (const Judged& judged : newest_first)
-        if (judged.started_ms > from_ms)
-            judged.keep(fmt::format("within {}", to_text(within)));
+        if (judged.started_ms > from_ms) judged.keep(fmt::format("within {}", to_text(within)));
 }
 
 void keep_console(const std::vector<Judged>& newest_first, std::int64_t now_ms) {
@@ -124,9 +123,12 @@ void protect(const Judged& judged, std::int64_t now_ms) {
 
 bool Rules::empty() const {
     switch (preset) {
-        case Preset::console: return false;
-        case Preset::none: return true;
-        case Preset::rules: break;
+        case Preset::console:
+            return false;
+        case Preset::none:
+            return true;
+        case Preset::rules:
+            break;
     }
     return last == 0 && hourly == 0 && daily == 0 && weekly == 0 && monthly == 0 && yearly == 0 &&
            !within;

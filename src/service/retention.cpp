@@ -135,8 +135,7 @@ Result<Retention::Choice> Retention::choose() const {
         if (const auto user = used.find(id); user != used.end()) backup.used_by = user->second;
         choice.backups.push_back(std::move(backup));
     }
-    DAVENPORT_ASSIGN(choice.decisions,
-                     retention::decide(choice.backups, rules_, now_ms(), zone_));
+    DAVENPORT_ASSIGN(choice.decisions, retention::decide(choice.backups, rules_, now_ms(), zone_));
     return choice;
 }
 

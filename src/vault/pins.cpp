@@ -98,8 +98,8 @@ Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_v
 
 Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_view by) {
     if (reason.size() > max_reason_bytes || find_invalid_utf8(reason) != std::string_view::npos)
-        return fail(ErrorCode::invalid_argument, "the reason of a pin has at most {} bytes of UTF-8",
-                    max_reason_bytes);
+        return fail(ErrorCode::invalid_argument,
+                    "the reason of a pin has at most {} bytes of UTF-8", max_reason_bytes);
     const std::lock_guard lock(impl_->commits);
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const std::string folder, folder_of(id));

@@ -133,8 +133,8 @@ Result<std::uint64_t> Vault::remove(std::string_view id, const Removal& why) {
     if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
     DAVENPORT_ASSIGN(const Compactions compactions, Compactions::load(store));
     std::uint64_t freed = 0;
-    DAVENPORT_ASSIGN(const auto manifest, remove_manifest(store, *chain, *node, why,
-                                                          impl_->clock.now_ms(), freed));
+    DAVENPORT_ASSIGN(const auto manifest,
+                     remove_manifest(store, *chain, *node, why, impl_->clock.now_ms(), freed));
     // The backup is gone. Whatever fails from here on leaves garbage and nothing worse.
     const std::string appended = "appended/" + node->id + "/";
     if (!remove_all(store, appended, freed) || !manifest) return freed;

@@ -44,10 +44,9 @@ TEST_CASE("retention rules that would be passed over, or would keep nothing, are
                Contains("remove everything"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_RETENTION_PRESET=some"}, {})),
                Contains("console, rules or none"));
-    for (const Entries& entries : {Entries{"DAVENPORT_RETENTION_KEEP_LAST=3"},
-                                   Entries{"DAVENPORT_RETENTION_KEEP_WITHIN=3d"},
-                                   Entries{"DAVENPORT_RETENTION_KEEP_YEARLY=1",
-                                           "DAVENPORT_RETENTION_PRESET=none"}})
+    for (const Entries& entries :
+         {Entries{"DAVENPORT_RETENTION_KEEP_LAST=3"}, Entries{"DAVENPORT_RETENTION_KEEP_WITHIN=3d"},
+          Entries{"DAVENPORT_RETENTION_KEEP_YEARLY=1", "DAVENPORT_RETENTION_PRESET=none"}})
         CHECK_THAT(refusal(config::load("", entries, {})), Contains("must be rules"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_RETENTION_KEEP_DAILY=-2"}, {})),
                Contains("retention.keep_daily"));

@@ -33,10 +33,9 @@ std::vector<Backup> any_backups() {
 }
 
 std::int64_t any_count() {
-    return *rc::gen::weightedOneOf<std::int64_t>(
-        {{3, rc::gen::just<std::int64_t>(0)},
-         {1, rc::gen::just<std::int64_t>(-1)},
-         {6, rc::gen::inRange<std::int64_t>(1, 15)}});
+    return *rc::gen::weightedOneOf<std::int64_t>({{3, rc::gen::just<std::int64_t>(0)},
+                                                  {1, rc::gen::just<std::int64_t>(-1)},
+                                                  {6, rc::gen::inRange<std::int64_t>(1, 15)}});
 }
 
 std::optional<Duration> any_within() {
@@ -89,14 +88,12 @@ TEST_CASE("pins and locks always hold, and the newest complete backup stays") {
         }
         // Of several of that very moment, one.
         if (newest)
-            RC_ASSERT(std::any_of(
-                backups.begin(), backups.end(), [&](const Backup& backup) {
-                    const auto& decision =
-                        decisions[static_cast<std::size_t>(&backup - backups.data())];
-                    return backup.state == State::complete &&
-                           backup.started_ms == newest->started_ms &&
-                           decision.fate == Decision::Fate::keep;
-                }));
+            RC_ASSERT(std::any_of(backups.begin(), backups.end(), [&](const Backup& backup) {
+                const auto& decision =
+                    decisions[static_cast<std::size_t>(&backup - backups.data())];
+                return backup.state == State::complete && backup.started_ms == newest->started_ms &&
+                       decision.fate == Decision::Fate::keep;
+            }));
     }));
 }
 
@@ -108,12 +105,24 @@ TEST_CASE("one more rule, or more of one, never removes more") {
         if (rules.empty()) rules.last = 1;
         Rules wider = rules;
         switch (*rc::gen::inRange(0, 7)) {
-            case 0: wider.last = more(rules.last); break;
-            case 1: wider.hourly = more(rules.hourly); break;
-            case 2: wider.daily = more(rules.daily); break;
-            case 3: wider.weekly = more(rules.weekly); break;
-            case 4: wider.monthly = more(rules.monthly); break;
-            case 5: wider.yearly = more(rules.yearly); break;
+            case 0:
+                wider.last = more(rules.last);
+                break;
+            case 1:
+                wider.hourly = more(rules.hourly);
+                break;
+            case 2:
+                wider.daily = more(rules.daily);
+                break;
+            case 3:
+                wider.weekly = more(rules.weekly);
+                break;
+            case 4:
+                wider.monthly = more(rules.monthly);
+                break;
+            case 5:
+                wider.yearly = more(rules.yearly);
+                break;
             default:
                 wider.within = rules.within.value_or(Duration{});
                 wider.within->days += *rc::gen::inRange(0, 40);

@@ -118,8 +118,8 @@ TEST_CASE("without rules nothing is pruned, after backups or on request") {
 TEST_CASE("settings that are wrong are named") {
     Place place("console");
     const auto refused = [&](config::Settings settings) {
-        const auto made = service::Retention::create(settings, *place.vault, *place.runner,
-                                                     place.clock, group);
+        const auto made =
+            service::Retention::create(settings, *place.vault, *place.runner, place.clock, group);
         REQUIRE_FALSE(made);
         CHECK(made.error().code == ErrorCode::invalid_argument);
         return made.error().message;

@@ -46,9 +46,9 @@ TEST_CASE("keep_last") {
 }
 
 TEST_CASE("the newest of each of the last days that have a backup") {
-    const auto given = backups({"2026-11-10T08:00:00Z", "2026-11-10T20:00:00Z", "2026-11-12T01:00:00Z",
-                                "2026-11-12T23:00:00Z", "2026-11-22T00:00:00Z",
-                                "2026-11-22T00:00:01Z"});
+    const auto given =
+        backups({"2026-11-10T08:00:00Z", "2026-11-10T20:00:00Z", "2026-11-12T01:00:00Z",
+                 "2026-11-12T23:00:00Z", "2026-11-22T00:00:00Z", "2026-11-22T00:00:01Z"});
     Rules rules = none_yet();
     rules.daily = 2;
     CHECK(kept_by(rules, given) == Ids{"2026-11-12T23:00:00Z", "2026-11-22T00:00:01Z"});
@@ -96,7 +96,8 @@ TEST_CASE("hours, weeks, months and years") {
 }
 
 TEST_CASE("a day is a day of the time zone") {
-    const auto given = backups({"2026-11-21T16:30:00Z", "2026-11-21T17:30:00Z"});  // midnight +07:00
+    const auto given =
+        backups({"2026-11-21T16:30:00Z", "2026-11-21T17:30:00Z"});  // midnight +07:00
     Rules rules = none_yet();
     rules.daily = 2;
     CHECK(kept_by(rules, given, "Asia/Jakarta").size() == 2);

@@ -38,8 +38,8 @@ TEST_CASE("another start of the system, or a damaged file, begins anew") {
     test::ManualClock clock;
     REQUIRE(TrustedTime::open(directory.path().string(), clock));
     clock.advance(100 * day_ms);
-    const std::string text = GENERATE(
-        as<std::string>(), "", "{", "{}", R"({"system_start":"another","clock_ms":1,"counter_ms":1})");
+    const std::string text = GENERATE(as<std::string>(), "", "{", "{}",
+                                      R"({"system_start":"another","clock_ms":1,"counter_ms":1})");
     std::ofstream(directory / "clock") << text;
     const auto time = TrustedTime::open(directory.path().string(), clock).value();
     CHECK(time->now_ms() == clock.now_ms());

@@ -18,9 +18,9 @@ struct Backup {
     std::string id;
     std::int64_t started_ms = 0;  // Unix milliseconds; what the rules go by
     State state = State::complete;
-    std::optional<std::string> pin{};   // the reason; nullopt = not pinned
-    std::int64_t locked_until_ms = 0;   // nobody may remove it before; 0 = no lock
-    std::string used_by{};              // what works on it now; empty = nothing
+    std::optional<std::string> pin{};  // the reason; nullopt = not pinned
+    std::int64_t locked_until_ms = 0;  // nobody may remove it before; 0 = no lock
+    std::string used_by{};             // what works on it now; empty = nothing
 };
 
 // How many to keep of each; 0 = the rule is not used, -1 = all.

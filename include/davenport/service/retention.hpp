@@ -20,10 +20,10 @@ class TrustedTime;
 
 // What a prune would do now.
 struct PrunePlan {
-    std::string rules;                            // "console", "keep_last=3"
-    std::vector<retention::Backup> backups;       // oldest first
-    std::vector<retention::Decision> decisions;   // of each
-    vault::Reclaimed reclaimed;                   // by removing what is not kept
+    std::string rules;                           // "console", "keep_last=3"
+    std::vector<retention::Backup> backups;      // oldest first
+    std::vector<retention::Decision> decisions;  // of each
+    vault::Reclaimed reclaimed;                  // by removing what is not kept
 };
 json::object plan_to_json(const PrunePlan& plan);
 json::object prune_to_json(const jobs::Job& prune);

@@ -148,8 +148,8 @@ class Vault {
         Removal why;
     };
     // What `prune` of these would give back, exactly: every blob that no other backup needs, those
-    // included that nothing needed before (left behind by a crash or an earlier prune, or replaced).
-    // Changes nothing. `corrupt` as in `prune`.
+    // included that nothing needed before (left behind by a crash or an earlier prune, or
+    // replaced). Changes nothing. `corrupt` as in `prune`.
     Result<Reclaimed> weigh(const std::vector<std::string>& ids) const;
     // Removes the backups, oldest first, then all data that nothing needs any more. Can be
     // interrupted at any point: what it removed is removed whole, what it left is whole, and the
