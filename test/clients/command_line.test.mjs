@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Fixture } from './lib/fixture.mjs';
 
-const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore'];
+const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'pin', 'unpin'];
 
 describe('command line', () => {
   let fixture;
