@@ -45,6 +45,10 @@ class Operations {
     virtual Result<json::object> diff(const std::string& before, const std::string& after) = 0;
     // Waits for its end: the webhook transaction, or the counts of a dry run.
     virtual Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) = 0;
+
+    // {"jobs":[…]}, newest first; an empty kind is every kind.
+    virtual Result<json::object> jobs(const std::string& kind, std::uint64_t limit) = 0;
+    virtual Result<json::object> job(const std::string& id) = 0;
 };
 
 }  // namespace davenport::cli
