@@ -1,7 +1,6 @@
 #include "connection.hpp"
 
 #include "connection_post.hpp"
-#include "davenport/base/log_context.hpp"
 #include "error_body.hpp"
 #include "transport.hpp"
 
@@ -276,7 +275,11 @@ void Connection::end_exchange(Exchange::End end) {
     exchange.bytes = sent_ - exchange_sent_;
     exchange.duration = Clock::now() - exchange_began_;
     exchange.end = end;
-    observe(exchange);
+    try {
+        observe(exchange);
+    } catch (const std::exception&) {
+        // Out of memory, at most: one request is not counted.
+    }
 }
 
 std::optional<Response> Connection::work_guard() {
@@ -293,7 +296,6 @@ std::optional<Response> Connection::work_guard() {
 }
 
 void Connection::work_begin() {
-    const LogContext context(LogContext::Field::request_id, request_id_);
     std::optional<Response> refusal;
     std::exception_ptr failure;
     try {
@@ -313,7 +315,6 @@ void Connection::work_begin() {
 }
 
 void Connection::work_handle() {
-    const LogContext context(LogContext::Field::request_id, request_id_);
     // The body counts until the handler is done with it, not until a slow client has its answer.
     const BudgetShare share = std::move(budget_share_);
     transport_.listener().dispatch(head_.request, match_.route->handler, shared_from_this());

@@ -1,7 +1,6 @@
 // Request bodies: text into memory, spooled ones into a file, unwanted ones away.
 
 #include "connection_post.hpp"
-#include "davenport/base/log_context.hpp"
 
 #include <algorithm>
 

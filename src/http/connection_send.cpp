@@ -1,7 +1,6 @@
 // Answers: composing, sending, and pulling streamed bodies piece by piece.
 
 #include "connection_post.hpp"
-#include "davenport/base/log_context.hpp"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>

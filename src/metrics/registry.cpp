@@ -76,6 +76,8 @@ struct Registry::Impl {
                 ++series;
             }
             return &family->Add(map, more...);
+        } catch (const std::bad_alloc&) {
+            return nullptr;
         } catch (const std::exception& error) {
             std::fprintf(stderr, "davenport: metric %.*s: %s\n", static_cast<int>(name.size()),
                          name.data(), error.what());

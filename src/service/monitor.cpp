@@ -175,8 +175,24 @@ struct Monitor::Impl {
         }
     }
 
+    // Only what is new: anybody may ask, as often as they like.
+    void tell(const std::string& part, const Error* problem) {
+        const std::string_view now = problem ? traits(problem->code).name : std::string_view();
+        {
+            const std::lock_guard lock(told_mutex);
+            std::string_view& before = told[part];
+            if (std::exchange(before, now) == now) return;
+        }
+        if (problem)
+            spdlog::warn("not ready: {}: {}", part, problem->message);
+        else
+            spdlog::info("ready again: {}", part);
+    }
+
     const Parts parts;
     std::atomic<bool> draining = false;
+    std::mutex told_mutex;
+    std::map<std::string, std::string_view> told;  // the kind of its problem, by part
     Refreshed<State> state;
     Refreshed<Sizes> sizes;
     Refreshed<std::monostate> documents, vault;
@@ -195,8 +211,8 @@ std::vector<Monitor::Check> Monitor::readiness() {
     // What a store says of its trouble may name hosts and files: that is for the log.
     const auto add = [&](std::string part, Refreshed<std::monostate>& look) {
         const auto seen = look.get(readiness_patience);
+        impl_->tell(part, seen ? nullptr : &seen.error());
         if (seen) return checks.push_back({std::move(part), ""});
-        spdlog::warn("not ready: {}: {}", part, seen.error().message);
         const bool silent = seen.error().code == ErrorCode::timeout;
         checks.push_back({std::move(part), silent ? seen.error().message
                                                   : std::string(traits(seen.error().code).name)});

@@ -40,7 +40,10 @@ class Refreshed {
     // `patience`.
     Result<T> get(std::chrono::milliseconds patience) {
         std::unique_lock lock(mutex_);
-        if (value_ && Clock::now() < fresh_until_) return *value_;
+        const auto now = Clock::now();
+        if (value_ && now < fresh_until_) return *value_;
+        // Others have waited long enough for this look: one more would not make it quicker.
+        if (looking_ && now - began_ > patience) return fail_after(now - began_);
         if (!thread_.joinable()) {
             try {
                 thread_ = std::thread([this] { run(); });
@@ -52,12 +55,16 @@ class Refreshed {
         wake_.notify_all();
         const std::uint64_t before = looks_;
         if (done_.wait_for(lock, patience, [&] { return looks_ != before; })) return *value_;
-        const auto waiting = std::chrono::duration<double>(Clock::now() - began_).count();
-        return fail(ErrorCode::timeout, "no answer for {:.0f} s", waiting);
+        return fail_after(Clock::now() - began_);
     }
 
   private:
     using Clock = std::chrono::steady_clock;
+
+    static Result<T> fail_after(Clock::duration waiting) {
+        return fail(ErrorCode::timeout, "no answer for {:.0f} s",
+                    std::chrono::duration<double>(waiting).count());
+    }
 
     void run() {
         std::unique_lock lock(mutex_);
@@ -66,9 +73,11 @@ class Refreshed {
             if (ends_) return;
             wanted_ = false;
             began_ = Clock::now();
+            looking_ = true;
             lock.unlock();
             Result<T> value = guarded_look();
             lock.lock();
+            looking_ = false;
             value_ = std::move(value);
             const auto now = Clock::now();
             fresh_until_ = now + std::max<Clock::duration>(fresh_for_, 20 * (now - began_));
@@ -91,6 +100,7 @@ class Refreshed {
     std::mutex mutex_;
     std::condition_variable wake_, done_;
     bool wanted_ = false;
+    bool looking_ = false;
     bool ends_ = false;
     std::uint64_t looks_ = 0;
     Clock::time_point began_ = Clock::now();

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { eventually, must, removeDirectory, run, Service } from '../../scripts/lib/davenport.mjs';
 import { assertSuccess, backupDoc, docsOf, Fixture, onCouchDb, restoreUpload } from './lib/fixture.mjs';
 import { Gate } from './lib/gate.mjs';
@@ -274,6 +275,8 @@ describe('observe', () => {
     it('is there for everybody, and tells of what the service answers', async () => {
       const reply = await fixture.anonymous().expect(200, 'GET', '/openapi.json');
       const document = reply.json;
+      const { valid, errors } = await new Validator().validate(structuredClone(document));
+      assert.ok(valid, JSON.stringify(errors));
       assert.equal(document.openapi, '3.1.0');
       for (const path of ['/health', '/metrics', '/ak/api/v3/backups/{id}', '/api/v1/jobs', '/couchdb/{db}/_bulk_docs',
         '/api/v2.1/rest/post_comment', '/openapi.json']) {

@@ -19,9 +19,9 @@ struct Exchange {
     std::string_view path;         // without the query, which may hold secrets; percent-encoded
     std::string_view request_id;
     std::string_view remote_address;
-    int status = 0;                     // 0: it went before an answer was begun
-    std::uint64_t bytes = 0;            // of the answer, as handed to the system
-    std::chrono::nanoseconds duration;  // from the end of the request's head to the answer's end
+    int status = 0;                       // 0: it went before an answer was begun
+    std::uint64_t bytes = 0;              // of the answer, as handed to the system
+    std::chrono::nanoseconds duration{};  // from the end of the request's head to the answer's end
     enum class End { sent, broken } end = End::sent;  // broken: the client got no whole answer
 };
 

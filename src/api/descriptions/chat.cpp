@@ -109,7 +109,7 @@ void describe_chat(Document& document) {
                   .query = {{"app", "of the link"},
                             {"expires", "of the link"},
                             {"signature", "of the link"}},
-                  .answers = {{200, "The file", R"({"type":"array"})"},
+                  .answers = {{200, "The file", R"({"type":"array","items":{"type":"object"}})"},
                               {206, "The range that was asked for", R"({"type":"string"})"},
                               {416, "The range is not in the file",
                                R"({"$ref":"#/components/schemas/ChatError"})"}}});
