@@ -95,6 +95,14 @@ Result<std::string> load_uuid(documents::Database& control) {
     }
 }
 
+// Why is in the job itself, for those who may see it: users' data can be part of it.
+void log_end(const jobs::Job& job) {
+    if (job.state == jobs::State::succeeded)
+        spdlog::debug("{} succeeded after {} ms", job.kind, job.finished_ms - job.started_ms);
+    else
+        spdlog::warn("{} failed: {}", job.kind, traits(job.error.code).name);
+}
+
 // What tells this data directory from others, made by whoever comes first.
 Result<std::string> load_place(const std::string& directory) {
     const std::string path = directory + "/place";
@@ -204,7 +212,10 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     jobs.heartbeat = jobs.lease / 4;
     jobs.place = impl->place;
     jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
-    jobs.observe = [outcomes = &impl->outcomes](const jobs::Job& job) { outcomes->job_ended(job); };
+    jobs.observe = [outcomes = &impl->outcomes](const jobs::Job& job) {
+        outcomes->job_ended(job);
+        log_end(job);
+    };
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
     impl->handle_backups();
     impl->handle_restores();
