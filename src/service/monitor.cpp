@@ -100,7 +100,11 @@ struct Monitor::Impl {
         State seen;
         DAVENPORT_ASSIGN(const auto ids, parts.vault.list());
         seen.backups = ids.size();
-        DAVENPORT_ASSIGN(seen.newest, newest_backup(parts.vault, ids));
+        // Manifests never change: the one that was read is good as long as it is the newest.
+        if (!newest || ids.empty() || newest->id != ids.back()) {
+            DAVENPORT_ASSIGN(newest, newest_backup(parts.vault, ids));
+        }
+        seen.newest = newest;
         DAVENPORT_ASSIGN(seen.deliveries_waiting, parts.deliveries.waiting());
         DAVENPORT_ASSIGN(const auto jobs, parts.runner.unended(looked_at_jobs));
         for (const jobs::Job& job : jobs) {
@@ -191,6 +195,7 @@ struct Monitor::Impl {
 
     const Parts parts;
     std::atomic<bool> draining = false;
+    std::optional<vault::Manifest> newest;  // of the thread that looks at the state, alone
     std::mutex told_mutex;
     std::map<std::string, std::string_view> told;  // the kind of its problem, by part
     Refreshed<State> state;
