@@ -30,10 +30,15 @@ struct Waiting {
     std::int64_t since_ms = 0;  // of the oldest
 };
 
-struct State {
-    std::uint64_t backups = 0;
+// What the vault tells.
+struct Backups {
+    std::uint64_t count = 0;
     std::optional<vault::Manifest> newest;
-    std::uint64_t deliveries_waiting = 0;
+};
+
+// What the control database tells.
+struct Work {
+    std::uint64_t deliveries = 0;                                 // that wait
     std::map<std::pair<std::string, std::string>, Waiting> jobs;  // by kind and state
 };
 
@@ -91,21 +96,27 @@ void sample_disk(metrics::Samples& samples, const std::string& directory) {
 struct Monitor::Impl {
     explicit Impl(Parts given)
         : parts(std::move(given)),
-          state([this] { return look_at_state(); }, state_freshness),
+          backups([this] { return look_at_backups(); }, state_freshness),
+          work([this] { return look_at_work(); }, state_freshness),
           sizes([this] { return look_at_sizes(); }, size_freshness),
           documents([this] { return look_at_documents(); }, state_freshness),
           vault([this] { return look_at_vault(); }, state_freshness) {}
 
-    Result<State> look_at_state() {
-        State seen;
+    Result<Backups> look_at_backups() {
+        Backups seen;
         DAVENPORT_ASSIGN(const auto ids, parts.vault.list());
-        seen.backups = ids.size();
+        seen.count = ids.size();
         // Manifests never change: the one that was read is good as long as it is the newest.
         if (!newest || ids.empty() || newest->id != ids.back()) {
             DAVENPORT_ASSIGN(newest, newest_backup(parts.vault, ids));
         }
         seen.newest = newest;
-        DAVENPORT_ASSIGN(seen.deliveries_waiting, parts.deliveries.waiting());
+        return seen;
+    }
+
+    Result<Work> look_at_work() {
+        Work seen;
+        DAVENPORT_ASSIGN(seen.deliveries, parts.deliveries.waiting());
         DAVENPORT_ASSIGN(const auto jobs, parts.runner.unended(looked_at_jobs));
         for (const jobs::Job& job : jobs) {
             const std::pair key(job.kind, std::string(jobs::to_text(job.state)));
@@ -146,12 +157,17 @@ struct Monitor::Impl {
 
     void sample(metrics::Samples& samples) {
         const std::int64_t now_ms = parts.clock.now_ms();
-        const auto seen = state.get(scrape_patience);
-        samples.gauge(
-            "davenport_stores_up",
-            "1 when the stores told what they hold, else 0 and those figures are missing.",
-            seen ? 1 : 0);
-        if (seen) sample_state(samples, *seen, now_ms);
+        const auto up = [&](const char* store, double value) {
+            samples.gauge("davenport_store_up",
+                          "1 when the store told what it holds, else 0 and that is missing here.",
+                          value, {{"store", store}});
+        };
+        const auto held = backups.get(scrape_patience);
+        up("blobs", held ? 1 : 0);
+        if (held) sample_backups(samples, *held, now_ms);
+        const auto waiting = work.get(scrape_patience);
+        up("documents", waiting ? 1 : 0);
+        if (waiting) sample_work(samples, *waiting, now_ms);
         if (const auto bytes = sizes.get(size_patience))
             for (const auto& [kind, size] : *bytes)
                 samples.gauge("davenport_vault_bytes",
@@ -163,12 +179,16 @@ struct Monitor::Impl {
         sample_process(samples);
     }
 
-    static void sample_state(metrics::Samples& samples, const State& seen, std::int64_t now_ms) {
+    static void sample_backups(metrics::Samples& samples, const Backups& seen,
+                               std::int64_t now_ms) {
         samples.gauge("davenport_backups", "Complete backups in the vault.",
-                      static_cast<double>(seen.backups));
+                      static_cast<double>(seen.count));
         if (seen.newest) sample_newest(samples, *seen.newest, now_ms);
+    }
+
+    static void sample_work(metrics::Samples& samples, const Work& seen, std::int64_t now_ms) {
         samples.gauge("davenport_webhook_queue_length", "Deliveries that are to be sent (again).",
-                      static_cast<double>(seen.deliveries_waiting));
+                      static_cast<double>(seen.deliveries));
         for (const auto& [key, waiting] : seen.jobs) {
             const metrics::Labels labels{{"kind", key.first}, {"state", key.second}};
             samples.gauge("davenport_jobs", "Jobs that wait or run, of all instances.",
@@ -195,10 +215,11 @@ struct Monitor::Impl {
 
     const Parts parts;
     std::atomic<bool> draining = false;
-    std::optional<vault::Manifest> newest;  // of the thread that looks at the state, alone
+    std::optional<vault::Manifest> newest;  // of the thread that looks at backups, alone
     std::mutex told_mutex;
     std::map<std::string, std::string_view> told;  // the kind of its problem, by part
-    Refreshed<State> state;
+    Refreshed<Backups> backups;
+    Refreshed<Work> work;
     Refreshed<Sizes> sizes;
     Refreshed<std::monostate> documents, vault;
 };

@@ -72,8 +72,10 @@ describe('observe', () => {
         assert.equal(reply.json.checks.service, 'ok');
         assert.equal((await anonymous.get('/health')).status, 200);
         const text = await scrape(anonymous);
-        assert.equal(valueOf(text, 'davenport_stores_up'), 0);
-        assert.equal(valueOf(text, 'davenport_backups'), undefined, 'what is not known is not said');
+        assert.equal(valueOf(text, 'davenport_store_up{store="documents"}'), 0);
+        assert.equal(valueOf(text, 'davenport_webhook_queue_length'), undefined, 'what is not known is not said');
+        assert.equal(valueOf(text, 'davenport_store_up{store="blobs"}'), 1);
+        assert.equal(valueOf(text, 'davenport_backups'), 0, 'what is known is');
         gate.release();
         await eventually('ready again', async () => (await anonymous.get('/ready')).status === 200);
       } finally {
@@ -101,12 +103,14 @@ describe('observe', () => {
       const text = await eventually('all is counted', async () => {
         const seen = await scrape();
         return valueOf(seen, 'davenport_backups') === 1
+          && valueOf(seen, 'davenport_backups_total{outcome="complete"}') === 1
           && valueOf(seen, 'davenport_restores_total{outcome="success"}') === 1 ? seen : undefined;
       });
       assert.equal(valueOf(text, 'davenport_backups_total{outcome="complete"}'), 1);
       assert.equal(valueOf(text, 'davenport_backups_total{outcome="failed"}'), 0);
       assert.ok(valueOf(text, 'davenport_backup_age_seconds') < 600);
-      assert.equal(valueOf(text, 'davenport_stores_up'), 1);
+      assert.equal(valueOf(text, 'davenport_store_up{store="blobs"}'), 1);
+      assert.equal(valueOf(text, 'davenport_store_up{store="documents"}'), 1);
       assert.ok(valueOf(text, 'davenport_http_connections_open') >= 1);
       assert.match(text, /^davenport_build_info\{version="[^"]+"\} 1$/m);
       assert.match(text, /^davenport_job_duration_seconds_count\{kind="backup"\} 1$/m);

@@ -51,7 +51,7 @@ TEST_CASE("backups are counted, and the newest is known after a restart") {
     const test::TemporaryDirectory directory;
     {
         const auto service = open_service(directory);
-        CHECK(value_of(*service, "davenport_backups") == 0);
+        CHECK(eventually([&] { return value_of(*service, "davenport_backups") == 0; }));
         CHECK_FALSE(value_of(*service, "davenport_backup_age_seconds"));
         CHECK(value_of(*service, "davenport_backups_total{outcome=\"complete\"}") == 0);
         CHECK(value_of(*service, "davenport_backups_total{outcome=\"failed\"}") == 0);
@@ -65,17 +65,20 @@ TEST_CASE("backups are counted, and the newest is known after a restart") {
               1);
     }
     const auto service = open_service(directory);
-    CHECK(value_of(*service, "davenport_backups") == 1);
+    CHECK(eventually([&] { return value_of(*service, "davenport_backups") == 1; }));
     CHECK(value_of(*service, "davenport_backups_total{outcome=\"complete\"}") == 0);
     const auto age = value_of(*service, "davenport_backup_age_seconds");
     REQUIRE(age);
     CHECK(*age >= 0);
     CHECK(*age < 3600);
     CHECK(value_of(*service, "davenport_backup_last_documents"));
-    CHECK(value_of(*service, "davenport_stores_up") == 1);
+    CHECK(value_of(*service, "davenport_store_up{store=\"blobs\"}") == 1);
+    CHECK(value_of(*service, "davenport_store_up{store=\"documents\"}") == 1);
     CHECK(value_of(*service, "davenport_webhook_queue_length") == 0);
     CHECK(value_of(*service, "davenport_data_free_bytes").value_or(0) > 0);
-    CHECK(value_of(*service, "davenport_vault_bytes{kind=\"manifests\"}").value_or(0) > 0);
+    CHECK(eventually([&] {
+        return value_of(*service, "davenport_vault_bytes{kind=\"manifests\"}").value_or(0) > 0;
+    }));
     CHECK(value_of(*service, "process_resident_memory_bytes").value_or(0) > 0);
     CHECK(value_of(*service,
                    "davenport_store_operation_duration_seconds_count{operation=\"open\",store="
