@@ -8,6 +8,7 @@ find_package(cpprestsdk REQUIRED)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 # Time zones. Debian's package has no file for CMake or pkg-config.
 find_path(CCTZ_INCLUDE_DIR cctz/time_zone.h)

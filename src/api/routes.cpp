@@ -3,8 +3,11 @@
 #include "answers.hpp"
 #include "davenport/api/chat_routes.hpp"
 #include "davenport/api/couchdb_routes.hpp"
+#include "davenport/api/descriptions.hpp"
 #include "davenport/service/version.hpp"
 #include "family.hpp"
+
+#include <spdlog/spdlog.h>
 
 namespace davenport::api {
 
@@ -22,6 +25,23 @@ void add_everywhere(http::Router& router, const Surroundings& surroundings, std:
                  [handler, version](http::Request& request) { return handler(request, version); }});
 }
 
+namespace {
+
+// Made once: routes do not change while the service runs.
+void add_description_route(http::Router& router) {
+    const auto text = std::make_shared<std::string>();
+    router.add({"GET", "/openapi.json", http::BodyPolicy::none(), {}, [text](http::Request&) {
+                    return http::Response::json(200, *text);
+                }});
+    const auto document = describe_routes().to_json(router.routes(), product_version);
+    if (document)
+        *text = to_text(*document);
+    else
+        spdlog::error("/openapi.json: {}", document.error().message);
+}
+
+}  // namespace
+
 void add_routes(http::Router& router, const Surroundings& surroundings) {
     add_backup_routes(router, surroundings);
     add_restore_routes(router, surroundings);
@@ -31,6 +51,8 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
     add_login_routes(router, surroundings);
     add_chat_routes(router, surroundings);
     add_retention_routes(router, surroundings);
+    add_job_routes(router, surroundings);
+    add_monitoring_routes(router, surroundings);
 
     const config::Settings& settings = surroundings.service.settings();
     CouchdbOptions couchdb;
@@ -41,6 +63,8 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
     couchdb.control_database = service::Service::control_database;
     add_couchdb_routes(router, surroundings.service.documents(), surroundings.authorization,
                        std::move(couchdb));
+
+    add_description_route(router);  // last: it tells of all others
 }
 
 }  // namespace davenport::api

@@ -1,7 +1,9 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/api/request_metrics.hpp"
 #include "davenport/api/routes.hpp"
 #include "davenport/http/server.hpp"
+#include "davenport/logging/logging.hpp"
 #include "davenport/service/service.hpp"
 #include "output.hpp"
 
@@ -65,6 +67,19 @@ void raise_file_limit() {
     }
 }
 
+void log(logging::AccessLog& access_log, const http::Exchange& exchange) {
+    if (!access_log.enabled()) return;
+    const std::chrono::duration<double, std::milli> took = exchange.duration;
+    access_log.write(
+        fmt::format("{} {} {}", exchange.method, exchange.path, exchange.status),
+        {{"request_id", exchange.request_id},
+         {"route", exchange.route ? std::string_view(exchange.route->pattern) : "none"},
+         {"remote", exchange.remote_address},
+         {"duration_ms", took.count()},
+         {"bytes", exchange.bytes},
+         {"end", exchange.end == http::Exchange::End::sent ? "sent" : "broken"}});
+}
+
 int run(const CommonOptions& options) {
     // Blocked here and so in every thread that is started below; waited for at the end.
     sigset_t signals;
@@ -76,7 +91,9 @@ int run(const CommonOptions& options) {
 
     const auto settings = options.settings();
     if (!settings) return report(settings.error());
-    spdlog::set_level(spdlog::level::from_str(settings->log.level));
+    const auto format = logging::parse_format(settings->log.format);
+    if (!format) return report(format.error());
+    logging::configure(*format, settings->log.level);
     const Address address = parse_address(settings->http.listen);
 
     auto service = service::Service::open(*settings, service::Service::Background::run);
@@ -90,8 +107,16 @@ int run(const CommonOptions& options) {
     http::Router router;
     api::add_routes(router, surroundings);
 
-    auto server = http::Server::start(server_options(**service, address), std::move(router));
+    logging::AccessLog access_log(*format, settings->log.level);
+    api::RequestMetrics request_metrics((*service)->metrics());
+    http::ServerOptions http = server_options(**service, address);
+    http.observe = [&](const http::Exchange& exchange) {
+        request_metrics.observe(exchange);
+        log(access_log, exchange);
+    };
+    auto server = http::Server::start(std::move(http), std::move(router));
     if (!server) return report(server.error());
+    api::sample_connections((*service)->metrics(), **server);
     const std::string url = url_of(*settings, address, (*server)->port());
     public_url.set_value(settings->http.public_url.empty() ? url : settings->http.public_url);
     if (print_result(fmt::format("listening on {}\n", url)) != exit_success)
@@ -104,6 +129,7 @@ int run(const CommonOptions& options) {
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     std::signal(SIGTERM, SIG_DFL);
     std::signal(SIGINT, SIG_DFL);
+    (*service)->monitor().begin_draining();
     const milliseconds deadline(settings->http.drain_timeout_ms);
     if (!(*server)->drain(deadline)) spdlog::warn("some requests did not finish in time");
     server->reset();

@@ -21,5 +21,6 @@ void add_restore(CLI::App& program, Work& chosen);
 void add_prune(CLI::App& program, Work& chosen);
 void add_pin(CLI::App& program, Work& chosen);
 void add_unpin(CLI::App& program, Work& chosen);
+void add_jobs(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

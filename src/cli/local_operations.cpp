@@ -109,6 +109,18 @@ class LocalOperations final : public Operations {
 
     Result<> unpin(const std::string& id) override { return service_->retention().unpin(id); }
 
+    Result<json::object> jobs(const std::string& kind, std::uint64_t limit) override {
+        DAVENPORT_ASSIGN(const auto found, service_->jobs().list(kind, limit));
+        json::array rows;
+        for (const jobs::Job& job : found) rows.push_back(service::to_json(job));
+        return json::object{{"jobs", std::move(rows)}};
+    }
+
+    Result<json::object> job(const std::string& id) override {
+        DAVENPORT_ASSIGN(const auto found, service_->jobs().get(id));
+        return service::to_json(found);
+    }
+
   private:
     Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
         DAVENPORT_ASSIGN(auto backup, service_->backup(id));

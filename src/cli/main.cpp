@@ -1,11 +1,10 @@
 #include "commands.hpp"
+#include "davenport/logging/logging.hpp"
 #include "davenport/service/version.hpp"
 #include "output.hpp"
 
 #include <curl/curl.h>
 #include <malloc.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstring>
@@ -42,7 +41,7 @@ int main(int count, char** arguments) {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     // stdout is for results alone.
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("davenport"));
+    davenport::logging::configure(davenport::logging::Format::text, "info");
 
     CLI::App program("Backs up document databases and restores them.", "davenport");
     program.set_version_flag("--version", std::string(davenport::product_version));
@@ -60,6 +59,7 @@ int main(int count, char** arguments) {
     add_prune(program, chosen);
     add_pin(program, chosen);
     add_unpin(program, chosen);
+    add_jobs(program, chosen);
 
     try {
         program.parse(count, arguments);

@@ -51,6 +51,10 @@ class Operations {
     virtual Result<json::object> prune(const Watcher& watch) = 0;
     virtual Result<> pin(const std::string& id, const std::string& reason) = 0;
     virtual Result<> unpin(const std::string& id) = 0;
+
+    // {"jobs":[…]}, newest first; an empty kind is every kind.
+    virtual Result<json::object> jobs(const std::string& kind, std::uint64_t limit) = 0;
+    virtual Result<json::object> job(const std::string& id) = 0;
 };
 
 }  // namespace davenport::cli

@@ -142,6 +142,16 @@ class RemoteOperations final : public Operations {
         return {};
     }
 
+    Result<json::object> jobs(const std::string& kind, std::uint64_t limit) override {
+        std::string query = fmt::format("/jobs?limit={}", limit);
+        if (!kind.empty()) query += "&kind=" + percent_encode(kind);
+        return HttpClient::expect(client_.send("GET", path(query)));
+    }
+
+    Result<json::object> job(const std::string& id) override {
+        return HttpClient::expect(client_.send("GET", path("/jobs/" + percent_encode(id))));
+    }
+
   private:
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 

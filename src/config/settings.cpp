@@ -124,6 +124,10 @@ const Row rows[] = {
     {DAVENPORT_SETTING(access, policy_file),
      "JSON object role -> actions; empty: the built-in roles"},
     {DAVENPORT_SETTING(log, level), "trace, debug, info, warn or error"},
+    {DAVENPORT_SETTING(log, format), "text, or json: one object a line"},
+    {DAVENPORT_SETTING(metrics, access),
+     "who may read /metrics: key (a credential with the action settings or audit), loopback (also "
+     "whoever connects from this machine), anyone"},
 };
 
 #undef DAVENPORT_SETTING
@@ -311,6 +315,14 @@ Result<> check(const Settings& settings) {
         return fail(ErrorCode::invalid_argument,
                     "log.level is \"{}\"; it must be trace, debug, info, warn or error",
                     settings.log.level);
+    const std::string& format = settings.log.format;
+    if (format != "text" && format != "json")
+        return fail(ErrorCode::invalid_argument, "log.format is \"{}\"; it must be text or json",
+                    format);
+    const std::string& readers = settings.metrics.access;
+    if (readers != "key" && readers != "loopback" && readers != "anyone")
+        return fail(ErrorCode::invalid_argument,
+                    "metrics.access is \"{}\"; it must be key, loopback or anyone", readers);
     const std::string& login = settings.databases.couchdb_login;
     if (login != "basic" && login != "cookie")
         return fail(ErrorCode::invalid_argument,

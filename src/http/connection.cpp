@@ -30,6 +30,16 @@ std::string address_of(const tcp::socket& socket) {
     return address.to_string();
 }
 
+// What a client may have put into its own logs is put into ours, unless it could break them.
+bool is_request_id(std::string_view text) {
+    constexpr std::size_t longest = 64;
+    return !text.empty() && text.size() <= longest &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '_' || c == '-';
+           });
+}
+
 // Assigning an empty string keeps the capacity.
 void free_memory(std::string& text) {
     std::string().swap(text);
@@ -128,6 +138,8 @@ void Connection::begin_request() {
     scanner_.reset();
     request_id_.clear();
     head_begun_ = head_only_ = answer_begun_ = body_unread_ = false;
+    method_.clear();
+    path_.clear();
     state_ = State::reading_head;
     // Thousands of idle connections must not sit on large buffers.
     if (buffer_.size() == 0 && buffer_.capacity() > idle_buffer_size)
@@ -215,7 +227,14 @@ void Connection::handle_request() {
     Request& request = head_.request;
     head_only_ = request.method == "HEAD";
     body_unread_ = head_.has_body();
-    request_id_ = transport_.next_request_id();
+    method_ = request.method;
+    path_ = request.path;
+    begin_exchange();
+    const auto given_id = request.headers.get("X-Request-Id");
+    if (given_id && is_request_id(*given_id))
+        request_id_ = *given_id;
+    else
+        request_id_ = transport_.next_request_id();
     request.request_id = request_id_;
     request.remote_address = remote_address_;
     request.tls = tls_.has_value();
@@ -233,6 +252,34 @@ void Connection::handle_request() {
     transport_.count_rejection();
     answer_ = Outgoing::error(503, "too many requests wait");
     begin_answer();
+}
+
+void Connection::begin_exchange() {
+    exchange_open_ = true;
+    exchange_began_ = Clock::now();
+    exchange_sent_ = sent_;
+}
+
+void Connection::end_exchange(Exchange::End end) {
+    if (!std::exchange(exchange_open_, false)) return;
+    const auto& observe = transport_.options().observe;
+    if (!observe) return;
+    Exchange exchange;
+    exchange.route = match_.route;
+    exchange.method = method_;
+    exchange.path = path_;
+    exchange.request_id = request_id_;
+    exchange.remote_address = remote_address_;
+    // Before its first byte the answer may be a worker's, or the one of the request before.
+    exchange.status = end == Exchange::End::sent || answer_begun_ ? answer_.status : 0;
+    exchange.bytes = sent_ - exchange_sent_;
+    exchange.duration = Clock::now() - exchange_began_;
+    exchange.end = end;
+    try {
+        observe(exchange);
+    } catch (const std::exception&) {
+        // Out of memory, at most: one request is not counted.
+    }
 }
 
 std::optional<Response> Connection::work_guard() {
@@ -281,6 +328,7 @@ void Connection::respond(Outgoing answer) {
 void Connection::reject(Rejection why) {
     transport_.count_rejection();
     if (request_id_.empty()) request_id_ = transport_.next_request_id();
+    if (!exchange_open_) begin_exchange();
     must_close_ = true;
     if (!worker_active_) {
         // Half a body is of no use to anybody, and others may wait for its memory.
@@ -315,6 +363,7 @@ void Connection::linger() {
 void Connection::close() {
     if (state_ == State::closed) return;
     state_ = State::closed;
+    end_exchange(Exchange::End::broken);
     const auto self = shared_from_this();
     error_code ignored;
     socket_.close(ignored);

@@ -4,6 +4,7 @@
 #include "bulk_slot.hpp"
 #include "byte_budget.hpp"
 #include "davenport/http/router.hpp"
+#include "davenport/http/server.hpp"
 #include "outgoing.hpp"
 #include "progress.hpp"
 #include "request_head.hpp"
@@ -72,6 +73,8 @@ class Connection final : public Responder, public std::enable_shared_from_this<C
     void dispose();
     std::string_view buffered() const;
     bool idle() const;
+    void begin_exchange();
+    void end_exchange(Exchange::End end);
     void work_begin();
     void work_handle();
     std::optional<Response> work_guard();
@@ -126,6 +129,11 @@ class Connection final : public Responder, public std::enable_shared_from_this<C
     bool head_begun_ = false;
     RequestHead head_;
     std::string request_id_;
+    // Of the request until its end was told; the worker may have the request itself.
+    bool exchange_open_ = false;
+    Clock::time_point exchange_began_;
+    std::uint64_t exchange_sent_ = 0;  // `sent_` at its beginning
+    std::string method_, path_;
     Router::Match match_;
     std::optional<BodyDecoder> decoder_;
     BudgetShare budget_share_;

@@ -74,8 +74,7 @@ void Connection::spool_flush() {
 void Connection::work_spool(bool last) {
     const auto write = [this]() -> Result<> {
         if (!spool_file_) {
-            DAVENPORT_ASSIGN(auto file,
-                             SpoolFile::create(transport_.options().spool_directory, request_id_));
+            DAVENPORT_ASSIGN(auto file, SpoolFile::create(transport_.options().spool_directory));
             spool_file_.emplace(std::move(file));
         }
         return spool_file_->append(spool_writing_);
@@ -93,7 +92,8 @@ void Connection::spool_written(Result<> outcome) {
     // A time-out may have been answered meanwhile.
     if (state_ != State::reading_body && state_ != State::working) return;
     if (!outcome) {
-        spdlog::error("request {}: spooling the body: {}", request_id_, outcome.error().message);
+        const LogContext context(LogContext::Field::request_id, request_id_);
+        spdlog::error("spooling the body: {}", outcome.error().message);
         const bool full = outcome.error().code == ErrorCode::no_space;
         return reject(full ? Rejection{507, "no space left for the body"}
                            : Rejection{500, "the body could not be stored"});

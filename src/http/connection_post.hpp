@@ -1,6 +1,7 @@
 #pragma once
 
 #include "connection.hpp"
+#include "davenport/base/log_context.hpp"
 #include "transport.hpp"
 
 #include <spdlog/spdlog.h>
@@ -38,6 +39,8 @@ void Connection::post(Message message) {
 template <class Step>
 WorkerPool::Job Connection::job(Step step) {
     return [self = shared_from_this(), step = std::move(step)] {
+        // A copy: once the answer is handed over, the I/O thread may begin the next request.
+        const LogContext context(LogContext::Field::request_id, self->request_id_);
         try {
             step(*self);
         } catch (const std::exception& error) {

@@ -138,7 +138,8 @@ void Connection::piece_arrived(Result<std::size_t> size) {
 }
 
 void Connection::stream_failed(std::string_view why) {
-    spdlog::error("request {}: the body of the answer broke off: {}", request_id_, why);
+    const LogContext context(LogContext::Field::request_id, request_id_);
+    spdlog::error("the body of the answer broke off: {}", why);
     if (!answer_begun_) {
         dispose();
         answer_ = Outgoing::error(500, "the server failed at this request");
@@ -192,6 +193,7 @@ void Connection::on_write(const error_code& error, std::size_t size) {
 }
 
 void Connection::finish_answer() {
+    end_exchange(Exchange::End::sent);
     if (!worker_active_) dispose();
     const Outgoing spent = std::move(answer_);  // assigning an empty one would keep its memory
     piece_.reset();

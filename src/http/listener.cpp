@@ -158,14 +158,11 @@ Response run_handler(const Handler& handler, Request& request) {
                            std::all_of(response.headers.fields().begin(),
                                        response.headers.fields().end(), well_formed);
         if (sound) return response;
-        spdlog::error("request {} {} {}: the handler made a malformed response", request.request_id,
-                      request.method, request.path);
+        spdlog::error("{} {}: the handler made a malformed response", request.method, request.path);
     } catch (const std::exception& error) {
-        spdlog::error("request {} {} {}: {}", request.request_id, request.method, request.path,
-                      error.what());
+        spdlog::error("{} {}: {}", request.method, request.path, error.what());
     } catch (...) {
-        spdlog::error("request {} {} {}: unknown exception", request.request_id, request.method,
-                      request.path);
+        spdlog::error("{} {}: unknown exception", request.method, request.path);
     }
     return internal_error();
 }

@@ -1,5 +1,7 @@
 #include "spool.hpp"
 
+#include "davenport/base/random.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,8 +51,8 @@ Result<> SpooledBody::keep_as(const std::string& path) {
     return sync_path(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
 }
 
-Result<SpoolFile> SpoolFile::create(const std::string& directory, std::string_view request_id) {
-    std::string path = fmt::format("{}/{}{}{}", directory, prefix, request_id, suffix);
+Result<SpoolFile> SpoolFile::create(const std::string& directory) {
+    std::string path = fmt::format("{}/{}{}{}", directory, prefix, random_hex(24), suffix);
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return fail(posix_error(path, errno));
     return SpoolFile(std::move(path), descriptor);

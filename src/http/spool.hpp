@@ -13,7 +13,7 @@ namespace davenport::http {
 // file goes with the object unless `finish` handed it on.
 class SpoolFile {
   public:
-    static Result<SpoolFile> create(const std::string& directory, std::string_view request_id);
+    static Result<SpoolFile> create(const std::string& directory);
     SpoolFile(SpoolFile&& other) noexcept;
     SpoolFile& operator=(SpoolFile&&) = delete;
     ~SpoolFile();

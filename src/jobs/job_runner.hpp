@@ -27,6 +27,7 @@ class JobRunner final : public Runner {
     Result<Job> submit(Submission submission) override;
     Result<Job> get(std::string_view id) override;
     Result<std::vector<Job>> list(std::string_view kind, std::uint64_t limit) override;
+    Result<std::vector<Job>> unended(std::uint64_t limit) override;
     Result<> remove(std::string_view id) override;
     Result<Job> wait(std::string_view id, std::chrono::milliseconds timeout) override;
     Result<std::string> holder(std::string_view group) override;
@@ -45,6 +46,7 @@ class JobRunner final : public Runner {
     void run(const Running& running, const Kind& kind);
     void end(const Running& running, const Kind& kind);
     Result<> try_end(RunningJob& running, const Kind& kind);
+    void tell_end(const RunningJob& running, std::int64_t finished_ms) const;
     void put_back(const Running& running);
     void put_back_unended();
     void drop(const Running& running);

@@ -194,6 +194,16 @@ Result<std::vector<Job>> JobRunner::list(std::string_view kind, std::uint64_t li
     return jobs;
 }
 
+Result<std::vector<Job>> JobRunner::unended(std::uint64_t limit) {
+    std::vector<Job> jobs;
+    for (const State state : {State::queued, State::running}) {
+        DAVENPORT_ASSIGN(auto documents,
+                         store_.in_state(state, JobStore::Sort::oldest_first, limit));
+        for (JobDocument& document : documents) jobs.push_back(std::move(document.job));
+    }
+    return jobs;
+}
+
 Result<> JobRunner::remove(std::string_view id) {
     DAVENPORT_ASSIGN(const JobDocument document, store_.read(id));
     if (!document.job.ended()) return fail(ErrorCode::in_use, "the job {} has not ended", id);

@@ -1,3 +1,4 @@
+#include "davenport/base/log_context.hpp"
 #include "group_lock.hpp"
 #include "job_runner.hpp"
 
@@ -104,6 +105,7 @@ JobRunner::Running JobRunner::claim(JobDocument document) {
 }
 
 void JobRunner::run(const Running& running, const Kind& kind) {
+    const LogContext context(LogContext::Field::job_id, running->job().id);
     auto outcome = guarded([&] { return kind.run(*running); });
     if (!outcome && outcome.error().code == ErrorCode::cancelled) {
         put_back(running);
@@ -122,6 +124,7 @@ void JobRunner::run(const Running& running, const Kind& kind) {
 }
 
 void JobRunner::end(const Running& running, const Kind& kind) {
+    const LogContext context(LogContext::Field::job_id, running->job().id);
     const auto ended = try_end(*running, kind);
     // A result that comes after the lease was lost is discarded: another runner has the job.
     if (ended || running->lost()) {
@@ -155,14 +158,26 @@ Result<> JobRunner::try_end(RunningJob& running, const Kind& kind) {
         DAVENPORT_TRY(guarded([&] { return kind.ended(job); }));
         ending.told = true;
     }
-    return running.update([&](JobDocument& document) {
+    DAVENPORT_TRY(running.update([&](JobDocument& document) {
         document.job.state = ending.state;
         document.job.result = ending.result;
         document.job.error = ending.error;
         document.job.finished_ms = now;
         document.decided.reset();
         document.owner.clear();
-    });
+    }));
+    tell_end(running, now);
+    return {};
+}
+
+void JobRunner::tell_end(const RunningJob& running, std::int64_t finished_ms) const {
+    if (!options_.observe) return;
+    Job job = running.view();
+    job.state = running.ending->state;
+    job.result = running.ending->result;
+    job.error = running.ending->error;
+    job.finished_ms = finished_ms;
+    options_.observe(job);
 }
 
 // If this fails for good, the lease runs out or the owner is seen to be gone, and the job is taken

@@ -8,6 +8,9 @@
 #include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
 #include "davenport/service/retention.hpp"
+#include "davenport/metrics/registry.hpp"
+#include "davenport/service/monitor.hpp"
+#include "outcome_counts.hpp"
 
 #include <memory>
 #include <string>
@@ -34,6 +37,9 @@ struct Service::Impl {
     HeldDirectory uploads;
     std::optional<rbac::Policy> own_policy;
 
+    metrics::Registry metrics;
+    OutcomeCounts outcomes{metrics};
+
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;
     std::shared_ptr<documents::Database> control;
@@ -52,6 +58,7 @@ struct Service::Impl {
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<schedules::Scheduler> scheduler;
     std::unique_ptr<chat::ExportSchedules> export_schedules;
+    std::unique_ptr<Monitor> monitor;
 
     std::vector<std::string> protected_databases() const;
     restore::RestoreOptions restore_options(const RestoreRequest& request) const;

@@ -27,6 +27,25 @@ json::object to_json(const restore::Report& dry_run) {
     return {{"message", "ok"}, {"dry_run", true}, {"dbs", std::move(databases)}};
 }
 
+json::object to_json(const jobs::Job& job) {
+    json::object object{{"id", job.id},
+                        {"kind", job.kind},
+                        {"state", jobs::to_text(job.state)},
+                        {"progress", json::object{{"done", job.progress.done},
+                                                  {"total", job.progress.total},
+                                                  {"bytes", job.progress.bytes},
+                                                  {"on_step", job.progress.on_step},
+                                                  {"total_steps", job.progress.total_steps}}},
+                        {"attempts", job.attempts},
+                        {"created_timestamp", job.created_ms}};
+    if (job.started_ms != 0) object["started_timestamp"] = job.started_ms;
+    if (job.finished_ms != 0) object["finished_timestamp"] = job.finished_ms;
+    if (job.state == jobs::State::failed)
+        object["error"] =
+            json::object{{"code", traits(job.error.code).name}, {"message", job.error.message}};
+    return object;
+}
+
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
                                   std::string_view after, std::uint64_t listed) {
     static constexpr const char* names[] = {"added", "changed", "removed"};

@@ -3,6 +3,7 @@
 #include "davenport/base/random.hpp"
 #include "davenport/documents/couchdb.hpp"
 #include "impl.hpp"
+#include "measured_stores.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -94,6 +95,14 @@ Result<std::string> load_uuid(documents::Database& control) {
     }
 }
 
+// Why is in the job itself, for those who may see it: users' data can be part of it.
+void log_end(const jobs::Job& job) {
+    if (job.state == jobs::State::succeeded)
+        spdlog::debug("{} succeeded after {} ms", job.kind, job.finished_ms - job.started_ms);
+    else
+        spdlog::warn("{} failed: {}", job.kind, traits(job.error.code).name);
+}
+
 // What tells this data directory from others, made by whoever comes first.
 Result<std::string> load_place(const std::string& directory) {
     const std::string path = directory + "/place";
@@ -161,10 +170,12 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     } else {
         DAVENPORT_ASSIGN(impl->documents, open_couchdb_store(settings));
     }
+    impl->documents = measured(std::move(impl->documents), impl->metrics);
     DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
     DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
 
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
+    blobs = measured(std::move(blobs), impl->metrics);
     DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock));
 
     if (!settings.access.policy_file.empty()) {
@@ -181,6 +192,10 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     delivery.timeout = std::chrono::milliseconds(settings.webhooks.timeout_ms);
     delivery.first_retry = std::chrono::milliseconds(settings.webhooks.first_retry_ms);
     delivery.give_up_after = std::chrono::milliseconds(settings.webhooks.give_up_after_ms);
+    delivery.observe = [outcomes = &impl->outcomes](const webhooks::Attempt& attempt,
+                                                    webhooks::Delivery::State after) {
+        outcomes->delivery_attempted(attempt, after);
+    };
     DAVENPORT_ASSIGN(impl->deliveries,
                      webhooks::DeliveryQueue::open(impl->control, impl->clock, std::move(policy),
                                                    delivery, settings.webhooks.signing_secret));
@@ -197,12 +212,20 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     jobs.heartbeat = jobs.lease / 4;
     jobs.place = impl->place;
     jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
+    jobs.observe = [outcomes = &impl->outcomes](const jobs::Job& job) {
+        outcomes->job_ended(job);
+        log_end(job);
+    };
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
     DAVENPORT_ASSIGN(impl->retention, Retention::create(settings, *impl->vault, *impl->runner,
                                                         impl->clock, exclusive_group));
     impl->handle_backups();
     impl->handle_restores();
     DAVENPORT_TRY(impl->handle_chat());
+
+    impl->monitor = std::make_unique<Monitor>(
+        Monitor::Parts{impl->metrics, impl->clock, *impl->control, *impl->vault, *impl->runner,
+                       *impl->deliveries, directory});
 
     if (background == Background::run) {
         DAVENPORT_ASSIGN(impl->uploads, HeldDirectory::hold(directory + "/uploads",
@@ -242,6 +265,15 @@ const rbac::Policy& Service::policy() const {
 }
 webhooks::DeliveryQueue& Service::deliveries() {
     return *impl_->deliveries;
+}
+jobs::Runner& Service::jobs() {
+    return *impl_->runner;
+}
+metrics::Registry& Service::metrics() {
+    return impl_->metrics;
+}
+Monitor& Service::monitor() {
+    return *impl_->monitor;
 }
 const config::Settings& Service::settings() const {
     return impl_->settings;

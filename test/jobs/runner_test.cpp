@@ -333,3 +333,55 @@ TEST_CASE("how long submit, run, end and wait take") {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
     std::cout << "submit to end of an empty job in a group: " << took.count() / count << " ms\n";
 }
+
+TEST_CASE("whoever counts is told of every job's end, once, when it is written") {
+    ControlDatabase control(Engine::memory);
+    std::mutex mutex;
+    std::vector<Job> ended;
+    Options options = patient();
+    options.observe = [&](const Job& job) {
+        const std::lock_guard lock(mutex);
+        ended.push_back(job);
+    };
+    std::atomic<int> refusals = 2;
+    const auto runner = make_runner(*control, options);
+    Kind good = kind_of([](Context&) -> Result<json::object> { return json::object{{"n", 1}}; });
+    good.ended = [&](const Job&) -> Result<> {
+        if (refusals-- > 0) return fail(ErrorCode::unavailable, "not now");
+        return {};
+    };
+    runner->handle("good", std::move(good));
+    runner->handle("bad", kind_of([](Context&) -> Result<json::object> {
+                       return fail(ErrorCode::io, "broken");
+                   }));
+    REQUIRE(runner->start());
+    REQUIRE(runner->submit({"a", "good", "", {}}));
+    REQUIRE(runner->submit({"b", "bad", "", {}}));
+    REQUIRE(wait_for(*runner, "a"));
+    REQUIRE(wait_for(*runner, "b"));
+    runner->stop(milliseconds(30'000));
+    const std::lock_guard lock(mutex);
+    REQUIRE(ended.size() == 2);
+    for (const Job& job : ended) {
+        CHECK(job.state == (job.id == "a" ? State::succeeded : State::failed));
+        CHECK(job.finished_ms >= job.started_ms);
+        CHECK(job.started_ms > 0);
+    }
+}
+
+TEST_CASE("jobs that wait or run are listed") {
+    ControlDatabase control(Engine::memory);
+    const auto runner = make_runner(*control);
+    REQUIRE(runner->submit({"a", "x", "", {}}));
+    REQUIRE(runner->submit({"b", "x", "", {}}));
+    auto waiting = runner->unended(10);
+    REQUIRE(waiting);
+    CHECK(waiting->size() == 2);
+    runner->handle("x", kind_of([](Context&) -> Result<json::object> { return json::object{}; }));
+    REQUIRE(runner->start());
+    REQUIRE(wait_for(*runner, "a"));
+    REQUIRE(wait_for(*runner, "b"));
+    waiting = runner->unended(10);
+    REQUIRE(waiting);
+    CHECK(waiting->empty());
+}

@@ -200,3 +200,27 @@ TEST_CASE("options that can't work are refused") {
     CHECK(code_of(DeliveryQueue::open(*control, system_clock(), policy_allowing({}), options)) ==
           ErrorCode::invalid_argument);
 }
+
+TEST_CASE("whoever counts is told of every attempt, and how many deliveries wait") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    Receiver receiver(answers({status(500), status(200)}));
+    std::mutex mutex;
+    std::vector<Delivery::State> after;
+    std::vector<int> statuses;
+    DeliveryOptions options = eager();
+    options.observe = [&](const Attempt& attempt, Delivery::State state) {
+        const std::lock_guard lock(mutex);
+        after.push_back(state);
+        statuses.push_back(attempt.http_status);
+    };
+    const auto queue = make_queue(*control, options);
+    REQUIRE(queue->enqueue("a", receiver.url(), "{}"));
+    CHECK(queue->waiting() == 1);
+    REQUIRE(queue->start());
+    when_ended(*queue, "a");
+    CHECK(queue->waiting() == 0);
+    queue->stop();
+    const std::lock_guard lock(mutex);
+    CHECK(after == std::vector{Delivery::State::waiting, Delivery::State::delivered});
+    CHECK(statuses == std::vector{500, 200});
+}

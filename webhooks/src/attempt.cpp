@@ -36,6 +36,8 @@ std::optional<std::int64_t> Attempter::attempt(const std::string& id) {
     // If it can't be written, or somebody else has taken it, the document decides what is next; it
     // becomes due again when the lease ends.
     if (!write(document)) return std::nullopt;
+    if (!sent.answer.cut && options.observe)
+        options.observe(document.delivery.attempts.back(), document.delivery.state);
     return document.delivery.state == Delivery::State::waiting ? document.delivery.next_attempt_ms
                                                                : never;
 }

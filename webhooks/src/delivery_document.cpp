@@ -153,6 +153,13 @@ Result<std::vector<DeliveryDocument>> DeliveryStore::earliest_waiting(std::uint6
     return find(query);
 }
 
+Result<std::uint64_t> DeliveryStore::count_waiting() {
+    documents::Query query;
+    query.index = by_due_time;
+    query.equals = {quoted("delivery"), quoted("waiting")};
+    return control_->count(query);
+}
+
 Result<std::vector<DeliveryDocument>> DeliveryStore::newest(std::uint64_t limit,
                                                             std::uint64_t skip) {
     documents::Query query;

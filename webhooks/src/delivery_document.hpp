@@ -37,6 +37,7 @@ class DeliveryStore {
     Result<DeliveryDocument> read(std::string_view id);
     Result<> write(DeliveryDocument& document);  // on top of its revision; conflict
     Result<std::vector<DeliveryDocument>> earliest_waiting(std::uint64_t limit);
+    Result<std::uint64_t> count_waiting();
     Result<std::vector<DeliveryDocument>> newest(std::uint64_t limit, std::uint64_t skip);
     Result<> remove_ended_before(std::int64_t unix_ms, std::uint64_t limit);
 

@@ -85,6 +85,8 @@ class StoredQueue final : public DeliveryQueue {
         return std::move(document.delivery);
     }
 
+    Result<std::uint64_t> waiting() override { return store_.count_waiting(); }
+
     Result<std::vector<Delivery>> list(std::uint64_t limit, std::uint64_t skip) override {
         DAVENPORT_ASSIGN(auto documents, store_.newest(limit, skip));
         std::vector<Delivery> deliveries;

@@ -28,5 +28,7 @@ void add_webhook_routes(http::Router& router, const Surroundings& surroundings);
 void add_permission_routes(http::Router& router, const Surroundings& surroundings);
 void add_login_routes(http::Router& router, const Surroundings& surroundings);
 void add_retention_routes(http::Router& router, const Surroundings& surroundings);
+void add_job_routes(http::Router& router, const Surroundings& surroundings);
+void add_monitoring_routes(http::Router& router, const Surroundings& surroundings);
 
 }  // namespace davenport::api

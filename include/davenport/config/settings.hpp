@@ -100,8 +100,12 @@ struct Settings {
         std::string policy_file;  // JSON role -> actions; empty = built in
     } access;
     struct {
-        std::string level = "info";  // trace, debug, info, warn, error
+        std::string level = "info";   // trace, debug, info, warn, error
+        std::string format = "text";  // or json
     } log;
+    struct {
+        std::string access = "key";  // or loopback, anyone: who may read /metrics
+    } metrics;
 };
 
 // One row of the table of settings.

@@ -71,7 +71,10 @@ struct Request {
     Headers headers;
     std::string remote_address;  // numeric IP address of the peer, without the port
     bool tls = false;
-    std::string request_id;  // unique; also sent back as X-Request-Id
+    // The client's X-Request-Id where it is 1 to 64 of [A-Za-z0-9._-], else one of our own. Sent
+    // back as X-Request-Id, and part of the request's lines in the log. Unique only as far as
+    // clients make it so.
+    std::string request_id;
 
     // Set by the router: what the pattern's `:name` and `*name` parts stand for, percent-decoded.
     // A decoded value may hold any byte, also '/', '.' and NUL: handlers validate.

@@ -4,10 +4,26 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace davenport::http {
+
+// One request and what became of it, for those who count, measure and log. The texts are valid
+// during the call alone.
+struct Exchange {
+    const Route* route = nullptr;  // nullptr: none was found, or the request never was whole
+    std::string_view method;       // as sent; empty when the head could not be read
+    std::string_view path;         // without the query, which may hold secrets; percent-encoded
+    std::string_view request_id;
+    std::string_view remote_address;
+    int status = 0;                       // 0: it went before an answer was begun
+    std::uint64_t bytes = 0;              // of the answer, as handed to the system
+    std::chrono::nanoseconds duration{};  // from the end of the request's head to the answer's end
+    enum class End { sent, broken } end = End::sent;  // broken: the client got no whole answer
+};
 
 // Every limit is enforced per connection or per process as its name says. Over a limit the client
 // gets a JSON error (413, 431, 408, 429 or 503) and, where the framing is lost, a closed
@@ -30,6 +46,9 @@ struct ServerOptions {
     // For spooled bodies: must exist, on the same file system as data, and belong to this server
     // alone (what a killed process left there is removed at the start).
     std::string spool_directory;
+    // Called at the end of every request on the thread that moves all bytes: it must be quick, must
+    // wait for nothing and must not throw. May be empty.
+    std::function<void(const Exchange&)> observe{};
 };
 
 // An HTTP/1.1 server: cpprestsdk's http_listener and http_request over a transport of our own.

@@ -75,6 +75,9 @@ struct Options {
     // Names what its instances have and others lack (a data directory). A job that waits is taken
     // up at once where it was submitted, elsewhere only after it was left alone for a whole lease.
     std::string place{};
+    // Told of every job whose end this runner has written, on the thread that did: for counting. It
+    // must be quick and must not throw. May be empty.
+    std::function<void(const Job& ended)> observe{};
 };
 
 // Takes jobs, each by one instance at a time: leased by revision with a heartbeat. An owner on this
@@ -104,6 +107,8 @@ class Runner {
     virtual Result<Job> get(std::string_view id) = 0;  // with the newest progress; not_found
     // Newest first; an empty kind is every kind.
     virtual Result<std::vector<Job>> list(std::string_view kind, std::uint64_t limit) = 0;
+    // Those that wait or run, oldest first, at most `limit` of each.
+    virtual Result<std::vector<Job>> unended(std::uint64_t limit) = 0;
     virtual Result<> remove(std::string_view id) = 0;  // in_use unless ended
     // Waits until the job has ended (on whatever instance) or the time is over (`timeout`).
     virtual Result<Job> wait(std::string_view id, std::chrono::milliseconds timeout) = 0;

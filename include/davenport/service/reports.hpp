@@ -1,6 +1,7 @@
 #pragma once
 
 #include "davenport/base/json.hpp"
+#include "davenport/jobs/runner.hpp"
 #include "davenport/restore/restore.hpp"
 #include "davenport/vault/vault.hpp"
 
@@ -12,6 +13,8 @@ namespace davenport::service {
 
 json::object to_json(const vault::Verification& verification);
 json::object to_json(const restore::Report& dry_run);
+// What anybody who may look at jobs may see: parameters and results can hold secrets.
+json::object to_json(const jobs::Job& job);
 
 // Counts of all differences and the first `listed` of them.
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,

@@ -12,6 +12,7 @@
 #include "davenport/rbac/access.hpp"
 #include "davenport/restore/restore.hpp"
 #include "davenport/service/retention.hpp"
+#include "davenport/service/monitor.hpp"
 #include "davenport/vault/vault.hpp"
 #include "davenport/webhooks/delivery_queue.hpp"
 #include "davenport/webhooks/transactions.hpp"
@@ -108,6 +109,9 @@ class Service {
     rbac::Access& access();
     const rbac::Policy& policy() const;
     webhooks::DeliveryQueue& deliveries();
+    jobs::Runner& jobs();
+    metrics::Registry& metrics();
+    Monitor& monitor();
     const config::Settings& settings() const;
     const Clock& clock() const;
     const std::string& spool_directory() const;

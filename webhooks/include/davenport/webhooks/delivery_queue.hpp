@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ struct DeliveryOptions {
     std::chrono::hours keep_ended{24 * 90};   // ended deliveries are removed after that
     unsigned concurrent = 4;
     std::uint64_t max_answer_bytes = 64 * 1024;  // read of an answer's body, then cut
+    // Told of every attempt that was made and written down, on the thread that made it: for
+    // counting. It must be quick and must not throw. May be empty.
+    std::function<void(const Attempt&, Delivery::State after)> observe{};
 };
 
 inline constexpr std::size_t max_payload_bytes = 512 * 1024;  // of a delivery
@@ -72,6 +76,7 @@ class DeliveryQueue {
     // 1 to 128 of [A-Za-z0-9_-]; a payload is UTF-8.
     virtual Result<> enqueue(std::string id, std::string url, std::string payload) = 0;
     virtual Result<Delivery> get(std::string_view id) = 0;
+    virtual Result<std::uint64_t> waiting() = 0;  // how many are to be sent (again)
     virtual Result<std::vector<Delivery>> list(std::uint64_t limit,
                                                std::uint64_t skip) = 0;  // newest first
     // Sends again now, whatever its state, and gives it the full time for retries again. Nothing

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "davenport/jobs/runner.hpp"
+#include "davenport/metrics/registry.hpp"
+#include "davenport/webhooks/delivery_queue.hpp"
+
+namespace davenport::service {
+
+// Counts how jobs and deliveries end. Thread-safe.
+class OutcomeCounts {
+  public:
+    explicit OutcomeCounts(metrics::Registry& metrics);
+
+    void job_ended(const jobs::Job& job);
+    void delivery_attempted(const webhooks::Attempt& attempt, webhooks::Delivery::State after);
+
+  private:
+    struct Outcomes {
+        metrics::Counter good, bad;
+    };
+    Outcomes outcomes(std::string_view name, std::string_view help, std::string_view good);
+
+    metrics::Registry& metrics_;
+    Outcomes backups_, restores_, exports_, imports_;
+    metrics::Counter delivered_, failed_, given_up_;
+    metrics::Histogram attempt_seconds_;
+};
+
+}  // namespace davenport::service
