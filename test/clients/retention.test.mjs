@@ -215,7 +215,7 @@ describe('retention', () => {
   it('loses nothing when it is killed in the middle, and ends after the next start', withService({ ...rules, DAVENPORT_RETENTION_KEEP_LAST: '3' }, async (fixture) => {
     const vault = join(fixture.dataDir, 'vault');
     let ids = [];
-    for (const removals of [1, 4, 8]) {
+    for (const removals of [1, 6, 12]) {
       ids = [...ids, ...await fill(fixture.api, 12)];
       const rounds = new Map(ids.slice(-3).map((id, at) => [id, 9 + at]));
       const before = new Set(await readdir(join(vault, 'removed')).catch(() => []));
