@@ -34,7 +34,7 @@ void make_backup(Vault& vault, int number) {
     const std::string id = fmt::format("b{:04}", number);
     const std::string hash = put_attachment(vault, "attachment of " + id);
     const auto segment = must(write_segment(
-        vault.store(), {with_attachment(document("doc", id), hash), document(id, id)}));
+        vault.store(), {document(id, id), with_attachment(document("doc", id), hash)}));
     auto base = must(vault.base_for("db"));
     DatabaseManifest database = base ? *base : entry("db", {});
     database.segments.push_back(segment);
