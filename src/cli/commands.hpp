@@ -18,5 +18,6 @@ void add_show(CLI::App& program, Work& chosen);
 void add_verify(CLI::App& program, Work& chosen);
 void add_diff(CLI::App& program, Work& chosen);
 void add_restore(CLI::App& program, Work& chosen);
+void add_audit(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

@@ -57,6 +57,7 @@ int main(int count, char** arguments) {
     add_verify(program, chosen);
     add_diff(program, chosen);
     add_restore(program, chosen);
+    add_audit(program, chosen);
 
     try {
         program.parse(count, arguments);

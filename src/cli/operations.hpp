@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,12 @@ class Operations {
     virtual Result<json::object> diff(const std::string& before, const std::string& after) = 0;
     // Waits for its end: the webhook transaction, or the counts of a dry run.
     virtual Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) = 0;
+
+    // Lines of the audit log after `since`, or without it the newest.
+    virtual Result<json::object> audit_list(std::optional<std::uint64_t> since,
+                                            std::uint64_t limit) = 0;
+    virtual Result<> audit_export(const TextSink& sink) = 0;
+    virtual Result<json::object> audit_verify() = 0;
 };
 
 }  // namespace davenport::cli

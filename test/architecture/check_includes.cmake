@@ -10,20 +10,21 @@ set(allowed_vault base blobs)
 set(allowed_rbac base documents)
 set(allowed_jobs base documents)
 set(allowed_schedules base documents)
+set(allowed_audit base documents)
 set(allowed_webhooks base documents)
 set(allowed_backup_doc base blobs vault documents)
 set(allowed_replication base blobs documents vault)
 set(allowed_restore base blobs backup_doc documents vault)
 set(allowed_chat base blobs documents jobs rbac schedules)
-set(allowed_service base blobs config documents vault backup_doc rbac jobs schedules webhooks replication restore
+set(allowed_service audit base blobs config documents vault backup_doc rbac jobs schedules webhooks replication restore
     chat)
-set(allowed_api base config http blobs documents vault backup_doc rbac jobs schedules webhooks replication restore
+set(allowed_api audit base config http blobs documents vault backup_doc rbac jobs schedules webhooks replication restore
     chat
     service)
 set(allowed_cli ${allowed_api} api)
 
 set(wrong "")
-foreach(module IN ITEMS base config http blobs documents vault rbac jobs schedules webhooks backup_doc
+foreach(module IN ITEMS base config http blobs documents vault rbac jobs schedules audit webhooks backup_doc
         replication restore chat service api cli)
   file(GLOB_RECURSE files
     ${ROOT}/src/${module}/*.?pp ${ROOT}/include/davenport/${module}/*.hpp ${ROOT}/${module}/*.?pp)

@@ -27,5 +27,6 @@ void add_audit_routes(http::Router& router, const Surroundings& surroundings);
 void add_webhook_routes(http::Router& router, const Surroundings& surroundings);
 void add_permission_routes(http::Router& router, const Surroundings& surroundings);
 void add_login_routes(http::Router& router, const Surroundings& surroundings);
+void add_audit_log_routes(http::Router& router, const Surroundings& surroundings);
 
 }  // namespace davenport::api
