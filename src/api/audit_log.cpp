@@ -47,8 +47,8 @@ class AuditLog {
         if (!limit) return message_answer(400, limit.error().message);
         const auto since = number("since", 0, max_number);
         if (!since) return message_answer(400, since.error().message);
-        const auto page = parameters->contains("since") ? log_.list(*since, *limit)
-                                                        : log_.newest(*limit);
+        const auto page =
+            parameters->contains("since") ? log_.list(*since, *limit) : log_.newest(*limit);
         if (!page) return error_answer(page.error());
         // The lines are JSON already, and their texts are what hashes and signatures are of.
         std::string body = "{\"entries\":[";

@@ -102,8 +102,8 @@ std::string plain(std::string_view pattern) {
         if (pattern.starts_with(chat)) return "chat" + std::string(pattern.substr(chat.size()));
     for (const std::string_view prefix : {"/ak/api/v", "/api/v"})
         if (pattern.starts_with(prefix))
-            return std::string(pattern.substr(
-                std::min(pattern.find('/', prefix.size()), pattern.size())));
+            return std::string(
+                pattern.substr(std::min(pattern.find('/', prefix.size()), pattern.size())));
     return std::string(pattern);
 }
 
@@ -112,12 +112,10 @@ bool is_read(std::string_view method) {
 }
 
 AuditRule rule_of_documents(std::string_view method, std::string_view pattern) {
-    const bool reads =
-        is_read(method) || (method == "POST" && std::any_of(std::begin(reading_posts),
-                                                            std::end(reading_posts),
-                                                            [&](std::string_view end) {
-                                                                return pattern.ends_with(end);
-                                                            }));
+    const bool reads = is_read(method) ||
+                       (method == "POST" &&
+                        std::any_of(std::begin(reading_posts), std::end(reading_posts),
+                                    [&](std::string_view end) { return pattern.ends_with(end); }));
     return {Recording::documents, reads ? "database.read" : "database.write", ":db", {}, {}};
 }
 
@@ -145,7 +143,8 @@ AuditRule audit_rule(std::string_view method, std::string_view pattern) {
     const std::string wanted = plain(pattern);
     for (const Row& row : rows)
         if (row.method == method && row.pattern == wanted)
-            return {row.recording, std::string(row.action), std::string(row.target), row.detail, {}};
+            return {
+                row.recording, std::string(row.action), std::string(row.target), row.detail, {}};
     for (const Unaudited& row : unaudited)
         if (row.method == method && row.pattern == wanted)
             return {Recording::none, {}, {}, {}, row.reason};

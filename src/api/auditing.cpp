@@ -104,7 +104,7 @@ audit::Actor actor_of(const std::any& context) {
 
 // Parameters that say what kind of call it is, with the values that they may have.
 constexpr std::pair<std::string_view, std::string_view> telling[] = {
-    {"mode", "overlay"},  {"mode", "exact"},    {"history", "fresh"}, {"history", "exact"},
+    {"mode", "overlay"}, {"mode", "exact"},    {"history", "fresh"}, {"history", "exact"},
     {"dry_run", "true"}, {"dry_run", "false"}, {"docs", "false"}};
 
 bool has_parameter(const http::Request& request, std::string_view name, std::string_view value) {
@@ -119,8 +119,7 @@ class AuditedRoute {
         : service_(surroundings.service),
           rule_(audit_rule(route.method, route.pattern)),
           route_(fmt::format("{} {}", route.method, route.pattern)) {
-        if (!route.guard && (rule_.recording == Recording::look))
-            rule_.recording = Recording::link;
+        if (!route.guard && (rule_.recording == Recording::look)) rule_.recording = Recording::link;
     }
 
     http::Response handle(http::Request& request, const http::Handler& handler) const {

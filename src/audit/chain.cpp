@@ -88,8 +88,8 @@ Result<std::uint64_t> Chain::write_page(const std::vector<Waiting*>& together) {
         page.first = end_->seq + 1;
         std::string previous = end_->hash;
         for (const Waiting* waiting : together) {
-            page.lines.push_back(write_line(waiting->event, waiting->at_ms, page.next(), log_id_,
-                                            previous, key_));
+            page.lines.push_back(
+                write_line(waiting->event, waiting->at_ms, page.next(), log_id_, previous, key_));
             previous = hash_of(page.lines.back());
         }
         const auto appended = pages_.append(page);

@@ -37,8 +37,8 @@ Result<> replace_small_file(const std::string& path, std::string_view text) {
     const std::string draft = fmt::format("{}.{}", path, random_token(8));
     const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) return fail(posix_error("can't make " + draft, errno));
-    const bool written = write(file, text.data(), text.size()) == ssize_t(text.size()) &&
-                         fsync(file) == 0;
+    const bool written =
+        write(file, text.data(), text.size()) == ssize_t(text.size()) && fsync(file) == 0;
     const int error = errno;
     close(file);
     if (!written || std::rename(draft.c_str(), path.c_str()) != 0) {

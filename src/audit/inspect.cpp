@@ -25,7 +25,8 @@ class StoredExport final : public Log::Export {
                 const Head head{log_id_, end_.seq, end_.hash, {}};
                 return text + write_head(head, clock_.now_ms(), key_) + "\n";
             }
-            if (!page->fault.empty()) text += "{\"fault\":\"" + page->fault + "\"}\n";
+            // What stands for a page that can't be read must not look like none.
+            if (!page->fault.empty()) text += to_text(json::object{{"fault", page->fault}}) + "\n";
             for (const std::string& line : page->lines) text += line + "\n";
         }
         return text;
@@ -46,8 +47,8 @@ class StoredExport final : public Log::Export {
 Result<std::unique_ptr<Log::Export>> StoredLog::export_all() {
     DAVENPORT_ASSIGN(Chain::End end, chain_.stored_end());
     DAVENPORT_ASSIGN(Walk walk, Walk::begin(pages_, end.seq));
-    return std::unique_ptr<Export>(std::make_unique<StoredExport>(
-        std::move(walk), std::move(end), options_.log_id, clock_, key_));
+    return std::unique_ptr<Export>(std::make_unique<StoredExport>(std::move(walk), std::move(end),
+                                                                  options_.log_id, clock_, key_));
 }
 
 Result<Verification> StoredLog::verify(const std::function<bool()>& stopping) {
@@ -116,8 +117,7 @@ Result<> StoredLog::keep_head() {
         DAVENPORT_TRY(check_kept_head(head));
     }
     const Head head{options_.log_id, end.seq, end.hash, {}};
-    DAVENPORT_TRY(replace_small_file(options_.head_file,
-                                     write_head(head, clock_.now_ms(), key_)));
+    DAVENPORT_TRY(replace_small_file(options_.head_file, write_head(head, clock_.now_ms(), key_)));
     head_kept_ = end.seq;
     return {};
 }

@@ -122,9 +122,8 @@ Result<Trimmed> Pages::trimmed() {
     const auto record = documents::read_record(*control_, trimmed_id);
     if (!record && record.error().code == ErrorCode::not_found) return Trimmed();
     if (!record) return fail(record.error());
-    return Trimmed{
-        static_cast<std::uint64_t>(integer_member(record->body, "through").value_or(0)),
-        text_or(record->body, "hash")};
+    return Trimmed{static_cast<std::uint64_t>(integer_member(record->body, "through").value_or(0)),
+                   text_or(record->body, "hash")};
 }
 
 Result<> Pages::set_trimmed(const Trimmed& trimmed) {

@@ -14,9 +14,9 @@ constexpr std::size_t max_waiting = 4096;
 
 std::string Repeats::key_of(const Event& event) {
     std::string key;
-    for (const std::string* part : {&event.action, &event.who.kind, &event.who.id,
-                                    &event.who.credential, &event.target, &event.from,
-                                    &event.error}) {
+    for (const std::string* part :
+         {&event.action, &event.who.kind, &event.who.id, &event.who.credential, &event.target,
+          &event.from, &event.error}) {
         key += *part;
         key += '\0';
     }
@@ -99,7 +99,8 @@ void Repeats::put_back(std::vector<Event> events) {
 
 bool Budget::take(std::int64_t now_ms) {
     const std::lock_guard lock(mutex_);
-    const double minutes = static_cast<double>(std::max<std::int64_t>(now_ms - filled_ms_, 0)) / 6e4;
+    const double minutes =
+        static_cast<double>(std::max<std::int64_t>(now_ms - filled_ms_, 0)) / 6e4;
     left_ = std::min(most, left_ + minutes * per_minute);
     filled_ms_ = now_ms;
     if (left_ < 1) return false;

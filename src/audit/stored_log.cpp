@@ -141,8 +141,8 @@ Result<> StoredLog::record_unproven(const Event& event) {
 Result<> StoredLog::flush(Due due) {
     DAVENPORT_TRY(write_postponed());
     const std::int64_t now = clock_.now_ms();
-    std::vector<Event> counts = repeats_.take(
-        due == Due::all ? Repeats::Which::all : Repeats::Which::over, now);
+    std::vector<Event> counts =
+        repeats_.take(due == Due::all ? Repeats::Which::all : Repeats::Which::over, now);
     for (std::size_t i = 0; i < counts.size(); ++i) {
         const auto written = chain_.append(counts[i], now);
         if (written) continue;

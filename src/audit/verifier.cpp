@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t max_findings = 100;
 
 std::string numbers(std::uint64_t from, std::uint64_t to) {
-    return from == to ? fmt::format("line {} is", from) : fmt::format("lines {} to {} are", from, to);
+    return from == to ? fmt::format("line {} is", from)
+                      : fmt::format("lines {} to {} are", from, to);
 }
 
 Result<> check_signer(std::string_view text, const std::vector<VerifyingKey>& keys) {
@@ -174,18 +175,19 @@ Verification Verifier::finish() {
             impl.add(0, fmt::format("the head of {} is of another log", when));
         else if (!seen && head.seq == found.last) {  // told only after it was read
             if (found.last != 0 && head.hash != found.last_hash)
-                impl.add(head.seq, fmt::format("it is not the line that the head of {} names", when));
+                impl.add(head.seq,
+                         fmt::format("it is not the line that the head of {} names", when));
         } else if (!seen && head.seq > found.last)
             impl.add(found.last, fmt::format("the log ends here, but the head of {} says that it "
                                              "had {} lines: its end was cut off",
                                              when, head.seq));
         else if (!seen && head.seq + 1 == found.first && head.hash != impl.hash_before)
-            impl.add(found.first,
-                     fmt::format("it does not follow from the head of {}", when));
+            impl.add(found.first, fmt::format("it does not follow from the head of {}", when));
         else if (!seen && head.seq >= found.first && found.first != 0)
-            impl.add(head.seq, fmt::format("the head of {} names this line as the log's end, and it "
-                                           "is damaged, missing, or others follow",
-                                           when));
+            impl.add(head.seq,
+                     fmt::format("the head of {} names this line as the log's end, and it "
+                                 "is damaged, missing, or others follow",
+                                 when));
     }
     return found;
 }

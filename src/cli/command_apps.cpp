@@ -38,12 +38,12 @@ Result<json::object> list(service::Service& service, const Options&) {
 }
 
 Result<json::object> rotate_secret(service::Service& service, const Options& options) {
-    DAVENPORT_ASSIGN(const std::string secret,
-                     service::recorded(
-                         service.audit(),
-                         service::command_line_event("app.rotate_secret", options.id),
-                         [&] { return service.applications().rotate_secret(options.id); },
-                         [](const auto&, audit::Event&) {}));
+    DAVENPORT_ASSIGN(
+        const std::string secret,
+        service::recorded(
+            service.audit(), service::command_line_event("app.rotate_secret", options.id),
+            [&] { return service.applications().rotate_secret(options.id); },
+            [](const auto&, audit::Event&) {}));
     return json::object{{"app_id", options.id}, {"secret", secret}};
 }
 

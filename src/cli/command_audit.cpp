@@ -24,7 +24,8 @@ std::string line_of(const json::object& entry) {
     line += "  " + text_or(entry, "outcome");
     if (entry.contains("status")) line += fmt::format(" {}", number_or_zero(entry, "status"));
     if (entry.contains("error")) line += " " + text_or(entry, "error");
-    if (entry.contains("begun_at")) line += fmt::format(" (of {})", number_or_zero(entry, "begun_at"));
+    if (entry.contains("begun_at"))
+        line += fmt::format(" (of {})", number_or_zero(entry, "begun_at"));
     if (entry.contains("repeated")) line += fmt::format(" ×{}", number_or_zero(entry, "repeated"));
     return line + fmt::format("  from {}\n", text_or(entry, "from", "-"));
 }
@@ -106,9 +107,8 @@ void add_audit(CLI::App& program, Work& chosen) {
         const auto options = std::make_shared<Options>();
         options->add_data_options(*command);
         options->add_service_options(*command);
-        command->callback([options, work, &chosen] {
-            chosen = [options, work] { return work(*options); };
-        });
+        command->callback(
+            [options, work, &chosen] { chosen = [options, work] { return work(*options); }; });
         return std::pair(command, options);
     };
     {

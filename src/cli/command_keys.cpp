@@ -23,8 +23,8 @@ Result<json::object> create_key(const Options& options) {
             [&] { return service->access().create_key(options.roles, options.description); },
             [](const rbac::NewKey& made, audit::Event& event) {
                 event.target = made.info.api_key;
-                event.details.emplace_back("roles", fmt::format("{}", fmt::join(made.info.roles,
-                                                                                ",")));
+                event.details.emplace_back("roles",
+                                           fmt::format("{}", fmt::join(made.info.roles, ",")));
             }));
     json::array roles;
     for (const std::string& role : key.info.roles) roles.emplace_back(role);

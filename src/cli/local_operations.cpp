@@ -107,9 +107,8 @@ class LocalOperations final : public Operations {
 
     Result<json::object> audit_list(std::optional<std::uint64_t> since,
                                     std::uint64_t limit) override {
-        DAVENPORT_ASSIGN(const audit::Log::Page page,
-                         since ? service_->audit().list(*since, limit)
-                               : service_->audit().newest(limit));
+        DAVENPORT_ASSIGN(const audit::Log::Page page, since ? service_->audit().list(*since, limit)
+                                                            : service_->audit().newest(limit));
         json::array entries;
         for (const std::string& line : page.lines) {
             DAVENPORT_ASSIGN(json::object entry, parse_json_object(line));

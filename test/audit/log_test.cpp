@@ -1,6 +1,6 @@
 #include "audit_support.hpp"
-#include "davenport/base/hash.hpp"
 #include "davenport/base/encoding.hpp"
+#include "davenport/base/hash.hpp"
 
 using namespace davenport;
 using namespace davenport::audit;
@@ -49,8 +49,8 @@ TEST_CASE("texts from outside can't break a line") {
     const ManualClock clock;
     const auto log = open_log(*control, clock);
     const std::string long_text = std::string(255, 'x') + "\xc3\xa9" + std::string(5000, 'y');
-    for (const std::string& text :
-         {std::string("\xff\xfe"), std::string("a\nb\0c", 5), std::string("\",\"seq\":9"), long_text})
+    for (const std::string& text : {std::string("\xff\xfe"), std::string("a\nb\0c", 5),
+                                    std::string("\",\"seq\":9"), long_text})
         REQUIRE(log->record(event_of("odd", text)));
     const auto lines = all_lines(*log);
     CHECK(text_or(parsed(lines[0]), "target") == "??");
@@ -174,7 +174,8 @@ TEST_CASE("nothing counts as recorded that is not") {
     REQUIRE(log->record_repeating(event_of("look")));
     REQUIRE(log->flush(Log::Due::over));
     std::string actions;
-    for (const std::string& line : all_lines(*log)) actions += text_or(parsed(line), "action") + " ";
+    for (const std::string& line : all_lines(*log))
+        actions += text_or(parsed(line), "action") + " ";
     CHECK(actions == "before0 look outcome ");
     CHECK(verified(*log).sound);
 }

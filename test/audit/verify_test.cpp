@@ -165,7 +165,7 @@ TEST_CASE("an end that was cut off is found") {
         const auto again = open_log(*log.control, log.clock);
         record(*again, "after", 2);
         const auto lines = exported(*again);
-        CHECK(check(lines).sound);  // nothing in it shows the cut …
+        CHECK(check(lines).sound);                            // nothing in it shows the cut …
         CHECK(first_line_found(check(lines, earlier)) == 9);  // … but an earlier export does
         record(*again, "after", 5);
         CHECK(first_line_found(check(exported(*again), earlier)) == 10);

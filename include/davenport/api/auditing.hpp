@@ -9,13 +9,13 @@ namespace davenport::api {
 
 // How the calls of a route go into the audit log.
 enum class Recording {
-    none,      // not at all; the rule says why
-    change,    // a line before it is done, without which it is not done, and one with its outcome
-    read,      // a line before the answer leaves
-    look,      // the same, repeated ones within a minute counted together
-    documents, // the same, whatever their status: documents of the databases
-    entry,     // by whom, only the call itself shows: logging in and out
-    link       // nobody has to prove anything but the link
+    none,       // not at all; the rule says why
+    change,     // a line before it is done, without which it is not done, and one with its outcome
+    read,       // a line before the answer leaves
+    look,       // the same, repeated ones within a minute counted together
+    documents,  // the same, whatever their status: documents of the databases
+    entry,      // by whom, only the call itself shows: logging in and out
+    link        // nobody has to prove anything but the link
 };
 
 struct AuditRule {

@@ -16,9 +16,9 @@
 namespace davenport::audit {
 
 struct Options {
-    std::string log_id;         // tells this log from others; the same for all its writers
-    std::string head_file;      // where the newest signed head is kept, empty = nowhere
-    std::int64_t keep_ms = 0;   // older lines are removed; 0 = for ever
+    std::string log_id;               // tells this log from others; the same for all its writers
+    std::string head_file;            // where the newest signed head is kept, empty = nowhere
+    std::int64_t keep_ms = 0;         // older lines are removed; 0 = for ever
     std::uint64_t keep_lines = 1000;  // of the newest, whatever their age
 };
 
