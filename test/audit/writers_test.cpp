@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <atomic>
+#include <csignal>
 #include <set>
 #include <thread>
 
@@ -12,7 +13,7 @@ using namespace davenport::audit::test;
 
 TEST_CASE("several writers on one store append to one chain") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    const ManualClock clock;
+    const ManualClock clock{};
     const SigningKey other_key = SigningKey::generate();
     constexpr int writers = 3, threads_each = 3, lines_each = 15;
     std::vector<std::unique_ptr<Log>> logs;
@@ -65,27 +66,30 @@ TEST_CASE("a writer that is killed leaves a whole chain without gaps") {
         REQUIRE(child >= 0);
         if (child == 0) {
             // In a process of its own, until it is killed.
-            const ManualClock clock;
+            const ManualClock clock{};
             auto store = ControlDatabase::open_store(directory);
-            const auto log = Log::open(ControlDatabase::open(*store), clock, signing_key(),
-                                       Options{.log_id = "a log", .head_file = {}});
+            Options options;
+            options.log_id = "a log";
+            const auto log =
+                Log::open(ControlDatabase::open(*store), clock, signing_key(), options);
             for (;;) {
                 const auto number = (*log)->record(event_of("killed"));
                 const std::uint64_t told = number.value_or(0);
-                if (write(pipe_ends[1], &told, sizeof told) != sizeof told) _exit(1);
+                if (write(pipe_ends[1], &told, sizeof told) != ssize_t(sizeof told)) _exit(1);
             }
         }
         std::uint64_t acknowledged = 0;
         for (int i = 0; i < 20 + round * 7; ++i)
-            REQUIRE(read(pipe_ends[0], &acknowledged, sizeof acknowledged) == sizeof acknowledged);
+            REQUIRE(read(pipe_ends[0], &acknowledged, sizeof acknowledged) ==
+                    ssize_t(sizeof acknowledged));
         kill(child, SIGKILL);
         waitpid(child, nullptr, 0);
         close(pipe_ends[1]);
-        for (std::uint64_t told; read(pipe_ends[0], &told, sizeof told) == sizeof told;)
+        for (std::uint64_t told; read(pipe_ends[0], &told, sizeof told) == ssize_t(sizeof told);)
             acknowledged = told;
         close(pipe_ends[0]);
 
-        const ManualClock clock;
+        const ManualClock clock{};
         const auto log = open_log(control.another(), clock);
         Verification found = verified(*log);
         CHECK(found.sound);
