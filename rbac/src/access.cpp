@@ -135,14 +135,27 @@ class StoredAccess final : public Access {
         return NewSession{std::move(issued.text), issued.credential.identity(), expires_ms};
     }
 
-    Result<> log_out(std::string_view cookie) override {
+    Result<std::string> log_out(std::string_view cookie) override {
         const auto presented = parse_token(cookie);
-        if (!presented) return {};
+        if (!presented) return std::string();
         DAVENPORT_ASSIGN(const auto session, store_.find(Identity::Kind::session, presented->name));
-        if (!session || !session->proves(presented->secret)) return {};
+        if (!session || !session->proves(presented->secret)) return std::string();
         const auto removed = store_.remove(Identity::Kind::session, presented->name);
-        if (!removed && removed.error().code == ErrorCode::not_found) return {};
-        return removed;
+        if (!removed && removed.error().code == ErrorCode::not_found) return std::string();
+        if (!removed) return fail(removed.error());
+        return session->owner;
+    }
+
+    std::string claimed_key(std::string_view authorization, std::string_view cookie) override {
+        const auto presented =
+            authorization.empty() ? parse_token(cookie) : parse_authorization(authorization);
+        if (!presented) return {};
+        Identity::Kind kind = Identity::Kind::session;
+        if (!authorization.empty())
+            kind = presented->scheme == Presented::Scheme::bearer ? Identity::Kind::token
+                                                                  : Identity::Kind::api_key;
+        const auto credential = store_.find(kind, presented->name);
+        return credential && *credential ? (*credential)->owner : std::string();
     }
 
     Result<Identity> authenticate(std::string_view authorization,

@@ -36,11 +36,19 @@ http::Guard Authorization::require(Credentials credentials,
                                                request.remote_address)
                 : access_.authenticate(request.headers.get("Authorization").value_or(""),
                                        request.remote_address);
-        if (!identity) return unauthorized(identity.error());
+        if (!identity) {
+            if (identity.error().code == ErrorCode::unauthorized)
+                request.context = Claim{
+                    credentials == Credentials::session
+                        ? access_.claimed_key({}, cookie(request, session_cookie))
+                        : access_.claimed_key(request.headers.get("Authorization").value_or(""),
+                                              {})};
+            return unauthorized(identity.error());
+        }
         bool allowed = any_of.empty();
         for (const std::string_view action : any_of) allowed = allowed || allows(*identity, action);
-        if (!allowed) return forbidden(any_of);
         request.context = std::move(*identity);
+        if (!allowed) return forbidden(any_of);
         return std::nullopt;
     };
 }

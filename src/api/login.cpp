@@ -1,4 +1,5 @@
 #include "answers.hpp"
+#include "davenport/base/encoding.hpp"
 #include "family.hpp"
 
 namespace davenport::api {
@@ -22,7 +23,7 @@ class Login {
         : service_(surroundings.service),
           cookies_are_secure_(!surroundings.service.settings().http.tls_certificate_file.empty()) {}
 
-    http::Response log_in(const http::Request& request) const {
+    http::Response log_in(http::Request& request) const {
         const auto body = parse_json_object(request.body);
         if (!body) return faults_answer({body.error().message});
         const std::string name = first_text(*body, name_members);
@@ -34,6 +35,9 @@ class Login {
 
         const auto session = service_.access().log_in(name, secret, request.remote_address);
         if (!session) {
+            if (name.find(':') == std::string::npos)
+                request.context = Claim{
+                    service_.access().claimed_key("Basic " + to_base64(name + ":?"), {})};
             http::Response response = error_answer(session.error());
             if (response.status == 401)
                 response.headers.set("WWW-Authenticate",
@@ -46,11 +50,13 @@ class Login {
         return response;
     }
 
-    http::Response log_out(const http::Request& request) const {
+    http::Response log_out(http::Request& request) const {
         const auto ended = service_.access().log_out(cookie(request, session_cookie));
         if (!ended && ended.error().code != ErrorCode::not_found &&
             ended.error().code != ErrorCode::unauthorized)
             return error_answer(ended.error());
+        if (ended && !ended->empty())
+            request.context = rbac::Identity{rbac::Identity::Kind::session, *ended, {}, {}};
         http::Response response = answer(200, {{"message", "ok"}});
         response.headers.set("Set-Cookie", cookie_text("", 0));
         return response;

@@ -1,6 +1,7 @@
 #include "davenport/api/routes.hpp"
 
 #include "answers.hpp"
+#include "davenport/api/auditing.hpp"
 #include "davenport/api/chat_routes.hpp"
 #include "davenport/api/couchdb_routes.hpp"
 #include "davenport/api/descriptions.hpp"
@@ -43,12 +44,15 @@ void add_description_route(http::Router& router) {
 }  // namespace
 
 void add_routes(http::Router& router, const Surroundings& surroundings) {
+    audit_routes(router, surroundings);  // first: what follows is audited
+
     add_backup_routes(router, surroundings);
     add_restore_routes(router, surroundings);
     add_audit_routes(router, surroundings);
     add_webhook_routes(router, surroundings);
     add_permission_routes(router, surroundings);
     add_login_routes(router, surroundings);
+    add_audit_log_routes(router, surroundings);
     add_chat_routes(router, surroundings);
     add_retention_routes(router, surroundings);
     add_job_routes(router, surroundings);

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/service/local_audit.hpp"
 #include "davenport/service/service.hpp"
 #include "output.hpp"
 
@@ -20,8 +21,12 @@ json::object to_json(const chat::Application& application) {
 }
 
 Result<json::object> create(service::Service& service, const Options& options) {
-    DAVENPORT_ASSIGN(const auto created,
-                     service.create_application(options.id, options.webhook_url));
+    DAVENPORT_ASSIGN(
+        const auto created,
+        service::recorded(
+            service.audit(), service::command_line_event("app.create", options.id),
+            [&] { return service.create_application(options.id, options.webhook_url); },
+            [](const auto&, audit::Event&) {}));
     return json::object{{"app_id", created.application.id}, {"secret", created.secret}};
 }
 
@@ -33,17 +38,26 @@ Result<json::object> list(service::Service& service, const Options&) {
 }
 
 Result<json::object> rotate_secret(service::Service& service, const Options& options) {
-    DAVENPORT_ASSIGN(const std::string secret, service.applications().rotate_secret(options.id));
+    DAVENPORT_ASSIGN(
+        const std::string secret,
+        service::recorded(
+            service.audit(), service::command_line_event("app.rotate_secret", options.id),
+            [&] { return service.applications().rotate_secret(options.id); },
+            [](const auto&, audit::Event&) {}));
     return json::object{{"app_id", options.id}, {"secret", secret}};
 }
 
 Result<json::object> set_webhook(service::Service& service, const Options& options) {
-    DAVENPORT_TRY(service.set_application_webhook(options.id, options.webhook_url));
+    DAVENPORT_TRY(service::recorded(
+        service.audit(), service::command_line_event("app.set_webhook", options.id),
+        [&] { return service.set_application_webhook(options.id, options.webhook_url); }));
     return json::object{{"app_id", options.id}, {"webhook_url", options.webhook_url}};
 }
 
 Result<json::object> remove(service::Service& service, const Options& options) {
-    DAVENPORT_TRY(service.remove_application(options.id));
+    DAVENPORT_TRY(service::recorded(service.audit(),
+                                    service::command_line_event("app.delete", options.id),
+                                    [&] { return service.remove_application(options.id); }));
     return json::object{{"app_id", options.id}, {"deleted", true}};
 }
 

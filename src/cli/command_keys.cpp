@@ -1,5 +1,6 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/service/local_audit.hpp"
 #include "davenport/service/service.hpp"
 #include "output.hpp"
 
@@ -15,8 +16,16 @@ Result<json::object> create_key(const Options& options) {
     DAVENPORT_ASSIGN(const config::Settings settings, options.settings());
     DAVENPORT_ASSIGN(const auto service,
                      service::Service::open(settings, service::Service::Background::leave));
-    DAVENPORT_ASSIGN(const rbac::NewKey key,
-                     service->access().create_key(options.roles, options.description));
+    DAVENPORT_ASSIGN(
+        const rbac::NewKey key,
+        service::recorded(
+            service->audit(), service::command_line_event("key.create"),
+            [&] { return service->access().create_key(options.roles, options.description); },
+            [](const rbac::NewKey& made, audit::Event& event) {
+                event.target = made.info.api_key;
+                event.details.emplace_back("roles",
+                                           fmt::format("{}", fmt::join(made.info.roles, ",")));
+            }));
     json::array roles;
     for (const std::string& role : key.info.roles) roles.emplace_back(role);
     return json::object{

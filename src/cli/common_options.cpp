@@ -6,6 +6,10 @@
 namespace davenport::cli {
 
 void CommonOptions::add_data_options(CLI::App& command) {
+    command_ = command.get_name();
+    for (const CLI::App* above = command.get_parent(); above && above->get_parent();
+         above = above->get_parent())
+        command_ = above->get_name() + " " + command_;
     command.add_option("--config", config_file, "configuration file (TOML)");
     command.add_option("--data", data_directory, "data directory (default: ./davenport-data)");
     command.add_option("--couchdb", couchdb_url, "CouchDB cluster that holds the databases");
@@ -35,7 +39,9 @@ Result<config::Settings> CommonOptions::settings() const {
     if (!data_directory.empty()) overrides.emplace_back("data.directory", data_directory);
     if (!couchdb_url.empty()) overrides.emplace_back("databases.couchdb_url", couchdb_url);
     if (!listen.empty()) overrides.emplace_back("http.listen", listen);
-    return config::load(config_file, environment, overrides);
+    DAVENPORT_ASSIGN(auto loaded, config::load(config_file, environment, overrides));
+    loaded.audit.command = command_;
+    return loaded;
 }
 
 Result<std::unique_ptr<Operations>> CommonOptions::operations() const {

@@ -19,9 +19,12 @@ struct CommonOptions {
     void add_service_options(CLI::App& command);  // --url --key
     void add_output_options(CLI::App& command);   // --json
 
-    Result<config::Settings> settings() const;
+    Result<config::Settings> settings() const;  // they name the command, for the audit log
     // On the service at --url, else on the data directory.
     Result<std::unique_ptr<Operations>> operations() const;
+
+  private:
+    std::string command_;  // "keys create"
 };
 
 Result<std::unique_ptr<Operations>> open_local(const config::Settings& settings);

@@ -1,4 +1,5 @@
 #include "common_options.hpp"
+#include "davenport/service/local_audit.hpp"
 #include "davenport/service/reports.hpp"
 #include "davenport/service/service.hpp"
 
@@ -17,7 +18,12 @@ class LocalOperations final : public Operations {
         : service_(std::move(service)) {}
 
     Result<json::object> back_up(const Watcher& watch) override {
-        DAVENPORT_ASSIGN(const std::string id, service_->start_backup("command line"));
+        DAVENPORT_ASSIGN(
+            const std::string id,
+            service::recorded(
+                service_->audit(), service::command_line_event("backup.create"),
+                [&] { return service_->start_backup("command line"); },
+                [](const std::string& made, audit::Event& event) { event.target = made; }));
         for (;;) {
             const auto job = service_->wait_for_backup(id, glance);
             if (job && job->ended()) return envelope(id);
@@ -42,6 +48,7 @@ class LocalOperations final : public Operations {
     }
 
     Result<> show(const std::string& id, const TextSink& sink) override {
+        DAVENPORT_TRY(service_->audit().record(service::command_line_event("backup.read", id)));
         return write(id, backup_doc::Contents::everything, sink);
     }
 
@@ -72,9 +79,21 @@ class LocalOperations final : public Operations {
                                     : service_->dry_run(wishes.source, request));
             return service::to_json(report);
         }
+        audit::Event event =
+            service::command_line_event("restore.start", upload ? "" : wishes.source);
+        if (wishes.mode == RestoreWishes::Mode::exact) event.details.emplace_back("mode", "exact");
+        if (wishes.history == RestoreWishes::History::exact)
+            event.details.emplace_back("history", "exact");
         DAVENPORT_ASSIGN(const service::StartedRestore started,
-                         upload ? start_upload(wishes.source, request)
-                                : service_->start_restore(wishes.source, request));
+                         service::recorded(
+                             service_->audit(), std::move(event),
+                             [&] {
+                                 return upload ? start_upload(wishes.source, request)
+                                               : service_->start_restore(wishes.source, request);
+                             },
+                             [](const service::StartedRestore& begun, audit::Event& outcome) {
+                                 outcome.details.emplace_back("transaction", begun.tx_id);
+                             }));
         for (;;) {
             const auto transaction = service_->wait_for_restore(started.tx_id, glance);
             if (transaction && transaction->status != webhooks::Status::pending)
@@ -119,6 +138,33 @@ class LocalOperations final : public Operations {
     Result<json::object> job(const std::string& id) override {
         DAVENPORT_ASSIGN(const auto found, service_->jobs().get(id));
         return service::to_json(found);
+    }
+
+    Result<json::object> audit_list(std::optional<std::uint64_t> since,
+                                    std::uint64_t limit) override {
+        DAVENPORT_ASSIGN(const audit::Log::Page page, since ? service_->audit().list(*since, limit)
+                                                            : service_->audit().newest(limit));
+        json::array entries;
+        for (const std::string& line : page.lines) {
+            DAVENPORT_ASSIGN(json::object entry, parse_json_object(line));
+            entries.push_back(std::move(entry));
+        }
+        return json::object{{"entries", std::move(entries)}, {"more", page.more}};
+    }
+
+    Result<> audit_export(const TextSink& sink) override {
+        DAVENPORT_TRY(service_->audit().record(service::command_line_event("audit.export")));
+        DAVENPORT_ASSIGN(const auto lines, service_->audit().export_all());
+        for (;;) {
+            DAVENPORT_ASSIGN(const std::string piece, lines->next());
+            if (piece.empty()) return {};
+            DAVENPORT_TRY(sink(piece));
+        }
+    }
+
+    Result<json::object> audit_verify() override {
+        DAVENPORT_ASSIGN(const audit::Verification found, service_->audit().verify({}));
+        return audit::to_json(found);
     }
 
   private:

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,12 @@ class Operations {
     // {"jobs":[…]}, newest first; an empty kind is every kind.
     virtual Result<json::object> jobs(const std::string& kind, std::uint64_t limit) = 0;
     virtual Result<json::object> job(const std::string& id) = 0;
+
+    // Lines of the audit log after `since`, or without it the newest.
+    virtual Result<json::object> audit_list(std::optional<std::uint64_t> since,
+                                            std::uint64_t limit) = 0;
+    virtual Result<> audit_export(const TextSink& sink) = 0;
+    virtual Result<json::object> audit_verify() = 0;
 };
 
 }  // namespace davenport::cli

@@ -152,6 +152,21 @@ class RemoteOperations final : public Operations {
         return HttpClient::expect(client_.send("GET", path("/jobs/" + percent_encode(id))));
     }
 
+    Result<json::object> audit_list(std::optional<std::uint64_t> since,
+                                    std::uint64_t limit) override {
+        std::string query = fmt::format("?limit={}", limit);
+        if (since) query += fmt::format("&since={}", *since);
+        return HttpClient::expect(client_.send("GET", path("/audit" + query)));
+    }
+
+    Result<> audit_export(const TextSink& sink) override {
+        return client_.download(path("/audit/export"), sink);
+    }
+
+    Result<json::object> audit_verify() override {
+        return HttpClient::expect(client_.send("GET", path("/audit/verification")));
+    }
+
   private:
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 

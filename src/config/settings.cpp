@@ -123,6 +123,8 @@ const Row rows[] = {
      100'000},
     {DAVENPORT_SETTING(access, policy_file),
      "JSON object role -> actions; empty: the built-in roles"},
+    {DAVENPORT_SETTING(audit, keep_days),
+     "age at which lines of the audit log are removed; 0: never", 0, 36'500},
     {DAVENPORT_SETTING(log, level), "trace, debug, info, warn or error"},
     {DAVENPORT_SETTING(log, format), "text, or json: one object a line"},
     {DAVENPORT_SETTING(metrics, access),

@@ -88,6 +88,7 @@ struct Router::Impl {
     }
 
     Node root;
+    std::vector<std::function<void(Route&)>> wrappers;
     std::vector<std::pair<std::string, std::string>> listing;
     std::vector<std::pair<std::string, Fallback>> fallbacks;  // longest prefix first
 };
@@ -96,9 +97,14 @@ Router::Router() : impl_(std::make_unique<Impl>()) {}
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 
+void Router::wrap(std::function<void(Route&)> wrapper) {
+    impl_->wrappers.push_back(std::move(wrapper));
+}
+
 void Router::add(Route route) {
     if (!route.pattern.starts_with('/')) wrong_route("a pattern starts with '/'", route);
     if (!route.handler) wrong_route("there is no handler", route);
+    for (const auto& wrap : impl_->wrappers) wrap(route);
     auto entry = std::make_unique<Impl::Entry>();
     Impl::Node* node = &impl_->root;
     Impl::Entries* entries = nullptr;

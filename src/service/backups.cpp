@@ -112,6 +112,7 @@ void Service::Impl::handle_backups() {
         return json::object{{"documents", count}, {"place", place}};
     };
     backup.ended = [this](const jobs::Job& job) -> Result<> {
+        DAVENPORT_TRY(record_end("backup.end", job));
         if (job.state != jobs::State::succeeded) {
             spdlog::error("backup {} failed: {}", job.id, job.error.message);
             return {};

@@ -43,6 +43,8 @@ struct Service::Impl {
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;
     std::shared_ptr<documents::Database> control;
+    std::unique_ptr<SigningKey> audit_key;
+    std::unique_ptr<audit::Log> audit;
     std::unique_ptr<vault::Vault> vault;
     std::unique_ptr<rbac::Access> access;
     std::unique_ptr<webhooks::Transactions> transactions;
@@ -69,6 +71,12 @@ struct Service::Impl {
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp
     Result<> handle_chat();  // chat.cpp: exports and imports
+
+    // audit.cpp
+    Result<> open_audit();
+    // What became of a job, which runs long after the call that started it.
+    Result<> record_end(std::string_view action, const jobs::Job& job,
+                        std::string_view target = {});
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

@@ -207,6 +207,7 @@ void Service::Impl::handle_restores() {
                             {"lines", json::parse(to_json_text(lines_of(report)))}};
     };
     kind.ended = [this](const jobs::Job& job) -> Result<> {
+        DAVENPORT_TRY(record_end("restore.end", job));
         DAVENPORT_TRY(ensure_transaction(*transactions, job));
         webhooks::Transaction last = new_transaction(job);
         show_progress(last, job.progress);

@@ -174,6 +174,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
     DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
 
+    DAVENPORT_TRY(impl->open_audit());
+
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
     blobs = measured(std::move(blobs), impl->metrics);
     DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock));
@@ -232,6 +234,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                             [&](HeldDirectory::Others others) {
                                                                 return impl->sweep_uploads(others);
                                                             }));
+        impl->audit->start();
         DAVENPORT_TRY(impl->access->sweep());
         DAVENPORT_TRY(impl->exports->sweep());
         DAVENPORT_TRY(impl->imports->sweep());
@@ -246,6 +249,7 @@ void Service::stop(std::chrono::milliseconds deadline) {
     if (impl_->scheduler) impl_->scheduler->stop(deadline);
     if (impl_->runner) impl_->runner->stop(deadline);
     if (impl_->deliveries) impl_->deliveries->stop();
+    if (impl_->audit) impl_->audit->stop();
 }
 
 documents::DocumentStore& Service::documents() {

@@ -27,7 +27,7 @@ class Authorization {
     // 403
     // `{"authorized":false,"error":…,"attempted_actions":[…]}` when the caller may do none of
     // `any_of` (empty: every valid credential will do). Leaves the rbac::Identity in
-    // Request::context.
+    // Request::context, also with a 403; with a 401 a Claim.
     http::Guard require(Credentials credentials, std::vector<std::string_view> any_of) const;
 
     bool allows(const rbac::Identity& identity, std::string_view action) const;
@@ -35,6 +35,12 @@ class Authorization {
   private:
     rbac::Access& access_;
     const rbac::Policy& policy_;
+};
+
+// A key that exists and that a refused caller named without proof: left in Request::context by a
+// guard, and by a login, for records of failed attempts.
+struct Claim {
+    std::string key;
 };
 
 // Who is calling, behind a guard.

@@ -14,6 +14,7 @@ void describe_access(openapi::Document& document);
 void describe_monitoring(openapi::Document& document);
 void describe_jobs(openapi::Document& document);
 void describe_retention(openapi::Document& document);
+void describe_audit(openapi::Document& document);
 void describe_chat(openapi::Document& document);
 void describe_couchdb(openapi::Document& document);
 

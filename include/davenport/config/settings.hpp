@@ -100,6 +100,11 @@ struct Settings {
         std::string policy_file;  // JSON role -> actions; empty = built in
     } access;
     struct {
+        std::int64_t keep_days = 400;  // 0 = for ever
+        // No setting: the command in whose name data is opened, for the audit log's first line.
+        std::string command;
+    } audit;
+    struct {
         std::string level = "info";   // trace, debug, info, warn, error
         std::string format = "text";  // or json
     } log;

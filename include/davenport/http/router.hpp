@@ -53,6 +53,10 @@ class Router {
     ~Router();
     Router(Router&&) noexcept;
 
+    // Every route that is added from now on goes through it first: for what must happen around all
+    // guards and handlers, so that a new route can't be without it.
+    void wrap(std::function<void(Route&)> wrapper);
+
     void add(Route route);  // two routes with one method and pattern are our own mistake (aborts)
 
     struct Match {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "davenport/audit/log.hpp"
 #include "davenport/backup_doc/writer.hpp"
 #include "davenport/base/clock.hpp"
 #include "davenport/chat/applications.hpp"
@@ -102,6 +103,8 @@ class Service {
     // After an error of a call on the application: true when its database went away, so that the
     // next `chat` opens the one that may be in its place now.
     bool forget_chat_when_gone(const chat::Application& application, const Error& error);
+
+    audit::Log& audit();  // stopped with the service, after everything that writes to it
 
     documents::DocumentStore& documents();
     vault::Vault& vault();

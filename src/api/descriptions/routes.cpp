@@ -8,6 +8,7 @@ openapi::Document describe_routes() {
     describe_webhooks(document);
     describe_jobs(document);
     describe_retention(document);
+    describe_audit(document);
     describe_access(document);
     describe_monitoring(document);
     describe_chat(document);

@@ -33,9 +33,13 @@ export class CouchDb {
     return couchdb;
   }
 
-  async call(method, path) {
+  async call(method, path, body) {
     const credentials = Buffer.from(`${this.user}:${this.password}`).toString('base64');
-    const response = await fetch(this.url + path, { method, headers: { Authorization: `Basic ${credentials}` } });
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Basic ${credentials}`, ...(body && { 'Content-Type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+    });
     const answer = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
     return answer;

@@ -89,7 +89,8 @@ class Access {
 
     virtual Result<NewSession> log_in(std::string_view api_key, std::string_view api_secret,
                                       std::string_view remote_address) = 0;
-    virtual Result<> log_out(std::string_view cookie) = 0;  // fine when it is over already
+    // The key whose session it was; empty when it was over already, which is fine.
+    virtual Result<std::string> log_out(std::string_view cookie) = 0;
 
     // An Authorization header value: "Basic …" or "Bearer …". unauthorized (one message for every
     // reason), or too_many after too many failures from that address or for that key. Successful
@@ -99,6 +100,9 @@ class Access {
                                           std::string_view remote_address) = 0;
     virtual Result<Identity> authenticate_session(std::string_view cookie,
                                                   std::string_view remote_address) = 0;
+    // For records of failed attempts: the key that an Authorization header, or else a session's
+    // cookie, claims to stand for, when there is such a key; else empty. Proves nothing.
+    virtual std::string claimed_key(std::string_view authorization, std::string_view cookie) = 0;
     // Removes expired tokens and sessions.
     virtual Result<> sweep() = 0;
 };

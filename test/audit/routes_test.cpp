@@ -1,0 +1,170 @@
+// Every route that the service has is in the audit log, or on the list of those that are not.
+#include "davenport/api/auditing.hpp"
+#include "davenport/base/encoding.hpp"
+#include "davenport/base/json.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+using namespace davenport;
+using namespace davenport::api;
+
+namespace {
+
+struct Served {
+    davenport::test::TemporaryDirectory directory;
+    std::unique_ptr<service::Service> service;
+    std::unique_ptr<Authorization> authorization;
+    std::optional<Surroundings> surroundings;
+    http::Router router;
+    std::string key, secret;
+
+    Served() {
+        config::Settings settings;
+        settings.data.directory = directory.path().string();
+        settings.access.failures_per_minute = 100'000;
+        auto opened = service::Service::open(settings, service::Service::Background::leave);
+        REQUIRE(opened);
+        service = std::move(*opened);
+        authorization = std::make_unique<Authorization>(service->access(), service->policy());
+        surroundings.emplace(
+            Surroundings{*service, *authorization, [] { return std::string("http://here"); }});
+        add_routes(router, *surroundings);
+        const auto made = service->access().create_key({"manager"}, "");
+        REQUIRE(made);
+        key = made->info.api_key;
+        secret = made->api_secret;
+    }
+
+    // Of a session of its own: one of the routes ends it.
+    std::string cookie() const {
+        const auto session = service->access().log_in(key, secret, "127.0.0.1");
+        REQUIRE(session);
+        return std::string(session_cookie) + "=" + session->cookie;
+    }
+
+    // A request as the transport would make it.
+    http::Request request_to(const std::string& method, const std::string& pattern) const {
+        http::Request request;
+        request.method = method;
+        request.remote_address = "127.0.0.1";
+        request.request_id = "r";
+        std::string_view rest = pattern;
+        while (!rest.empty()) {
+            const std::string_view segment = rest.substr(0, rest.find('/'));
+            rest.remove_prefix(std::min(segment.size() + 1, rest.size()));
+            if (!segment.starts_with(':') && !segment.starts_with('*')) continue;
+            request.captures.emplace_back(segment.substr(1), "unknown");
+        }
+        request.path = pattern;
+        request.target = pattern;
+        return request;
+    }
+
+    std::vector<json::object> lines_after(std::uint64_t since) const {
+        REQUIRE(service->audit().flush(audit::Log::Due::all));
+        std::vector<json::object> lines;
+        const auto page = service->audit().list(since, 10'000);
+        REQUIRE(page);
+        for (const std::string& line : page->lines) lines.push_back(*parse_json_object(line));
+        return lines;
+    }
+
+    std::uint64_t last() const {
+        REQUIRE(service->audit().flush(audit::Log::Due::all));
+        const auto page = service->audit().newest(1);
+        REQUIRE(page);
+        if (page->lines.empty()) return 0;
+        return static_cast<std::uint64_t>(
+            parse_json_object(page->lines.back())->at("seq").as_int64());
+    }
+};
+
+}  // namespace
+
+TEST_CASE("every route is audited, or is on the list of those that are not, with a reason") {
+    const Served served;
+    std::set<std::string> unaudited;
+    for (const auto& [method, pattern] : served.router.routes()) {
+        const AuditRule rule = audit_rule(method, pattern);
+        INFO(method << " " << pattern);
+        if (rule.recording == Recording::none) {
+            CHECK_FALSE(rule.reason.empty());
+            unaudited.insert(method + " " + pattern);
+            // What changes something and is not recorded can only be a chat's own data.
+            if (method != "GET") CHECK(pattern.find("/rest/") != std::string::npos);
+        } else {
+            CHECK_FALSE(rule.action.empty());
+        }
+    }
+    CHECK(unaudited.size() < served.router.routes().size() / 4);
+}
+
+TEST_CASE("a route that nobody thought of is audited by its words") {
+    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").action == "schedules.pause.post");
+    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").recording == Recording::change);
+    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").target == ":id");
+    CHECK(audit_rule("GET", "/api/v1/drills").action == "drills.get");
+    CHECK(audit_rule("GET", "/api/v1/drills").recording == Recording::look);
+    CHECK(audit_rule("DELETE", "/something").recording == Recording::change);
+}
+
+TEST_CASE("a caller who is refused is recorded, whatever the route") {
+    const Served served;
+    for (const auto& [method, pattern] : served.router.routes()) {
+        http::Request request = served.request_to(method, pattern);
+        const http::Route* route = served.router.match(method, pattern).route;
+        if (!route || !route->guard) continue;
+        INFO(method << " " << pattern);
+        const std::uint64_t before = served.last();
+        const auto refusal = route->guard(request);
+        REQUIRE(refusal);
+        CHECK(refusal->status == 401);
+        const auto lines = served.lines_after(before);
+        REQUIRE(lines.size() == 1);  // a line, or the count of what is beyond the budget
+        CHECK(text_or(lines.front(), "action") == "access.refused");
+    }
+}
+
+TEST_CASE("every audited route leaves its line, and a change one before it") {
+    const Served served;
+    for (const auto& [method, pattern] : served.router.routes()) {
+        const AuditRule rule = audit_rule(method, pattern);
+        // Literals that a capture would take, and the streams of documents, which are many.
+        http::Request request = served.request_to(method, pattern);
+        const http::Route* route = served.router.match(method, pattern).route;
+        if (!route) continue;
+        INFO(method << " " << pattern);
+        if (pattern.starts_with("/ak/") || pattern.starts_with("/couchdb"))
+            request.headers.add("Authorization",
+                                "Basic " + to_base64(served.key + ":" + served.secret));
+        else
+            request.headers.add("Cookie", served.cookie());
+        const std::uint64_t before = served.last();
+        if (route->guard) {
+            if (pattern.find("/rest/") != std::string::npos) continue;  // an application's secret
+            const auto refusal = route->guard(request);
+            REQUIRE_FALSE(refusal);
+        }
+        const http::Response response = route->handler(request);
+        const auto lines = served.lines_after(before);
+        if (rule.recording == Recording::none) {
+            CHECK(lines.empty());
+            continue;
+        }
+        REQUIRE_FALSE(lines.empty());
+        const json::object& line = lines.back();
+        if (rule.recording == Recording::change) {
+            REQUIRE(lines.size() >= 2);
+            const json::object& begun = lines[lines.size() - 2];
+            CHECK(text_or(begun, "outcome") == "begun");
+            CHECK(text_or(begun, "action") == rule.action);
+            CHECK(line.at("begun_at") == begun.at("seq"));
+        }
+        CHECK(text_or(line, "action") == rule.action);
+        if (rule.recording != Recording::documents)
+            CHECK(line.at("status").as_int64() == response.status);
+        CHECK(text_or(line, "from") == "127.0.0.1");
+    }
+}
