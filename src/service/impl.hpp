@@ -36,6 +36,8 @@ struct Service::Impl {
     std::string place;
     HeldDirectory uploads;
     std::optional<rbac::Policy> own_policy;
+    std::shared_ptr<const SigningKey> signing_key;
+    std::vector<VerifyingKey> public_keys;  // oldest first, that of signing_key last
 
     metrics::Registry metrics;
     OutcomeCounts outcomes{metrics};
@@ -65,6 +67,8 @@ struct Service::Impl {
 
     // Whether a webhook may point there; empty = none does. invalid_argument names the parameter.
     Result<> check_webhook(std::string_view parameter, const std::string& url) const;
+
+    Result<> load_signing_keys();  // signing.cpp
 
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp

@@ -159,6 +159,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_TRY(make_directory(directory + "/uploads"));
     DAVENPORT_ASSIGN(impl->place, load_place(directory));
 
+    DAVENPORT_TRY(impl->load_signing_keys());
+
     for (const std::string& name : impl->protected_databases())
         if (name == control_database)
             return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state",

@@ -100,6 +100,10 @@ struct Settings {
         std::string policy_file;  // JSON role -> actions; empty = built in
     } access;
     struct {
+        std::string key_file;           // PEM; empty = <data>/signing-key.pem, made when missing
+        std::string earlier_keys_file;  // PEM, public keys from before, oldest first; empty = none
+    } signing;
+    struct {
         std::string level = "info";   // trace, debug, info, warn, error
         std::string format = "text";  // or json
     } log;

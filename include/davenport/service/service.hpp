@@ -2,6 +2,7 @@
 
 #include "davenport/backup_doc/writer.hpp"
 #include "davenport/base/clock.hpp"
+#include "davenport/base/signature.hpp"
 #include "davenport/chat/applications.hpp"
 #include "davenport/chat/chat.hpp"
 #include "davenport/chat/export_schedules.hpp"
@@ -114,6 +115,10 @@ class Service {
     Monitor& monitor();
     const config::Settings& settings() const;
     const Clock& clock() const;
+    // What signs manifests, notes and reports; and all public keys that signed, oldest first, the
+    // one of today last.
+    const SigningKey& signing_key() const;
+    const std::vector<VerifyingKey>& public_keys() const;
     const std::string& spool_directory() const;
     const std::string& instance_uuid() const;
 
