@@ -60,6 +60,8 @@ int main(int count, char** arguments) {
     add_pin(program, chosen);
     add_unpin(program, chosen);
     add_jobs(program, chosen);
+    add_schedules(program, chosen);
+    add_drill(program, chosen);
 
     try {
         program.parse(count, arguments);

@@ -7,10 +7,12 @@
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
+#include "davenport/service/drills.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/metrics/registry.hpp"
 #include "davenport/service/monitor.hpp"
 #include "outcome_counts.hpp"
+#include "davenport/service/schedules.hpp"
 
 #include <memory>
 #include <string>
@@ -57,10 +59,12 @@ struct Service::Impl {
     std::unique_ptr<chat::Exports> exports;  // their jobs use them: the runner goes first
     std::unique_ptr<chat::Imports> imports;
     std::unique_ptr<Retention> retention;
+    std::unique_ptr<Drills> drill_jobs;  // the same
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<schedules::Scheduler> scheduler;
     std::unique_ptr<chat::ExportSchedules> export_schedules;
     std::unique_ptr<Monitor> monitor;
+    std::unique_ptr<OperationSchedules> operation_schedules;
 
     std::vector<std::string> protected_databases() const;
     restore::RestoreOptions restore_options(const RestoreRequest& request) const;
@@ -73,6 +77,17 @@ struct Service::Impl {
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp
     Result<> handle_chat();  // chat.cpp: exports and imports
+
+    Result<> handle_drills();  // drills.cpp
+
+    Result<std::string> submit_backup(json::object parameters);  // backups.cpp; the id
+
+    // operation_schedules.cpp
+    Result<schedules::Scheduler::Outcome> start_scheduled_backup(
+        const schedules::Schedule& schedule, std::string_view run_id);
+    Result<> after_scheduled_backup(const jobs::Job& backup);
+    Result<> add_schedules();           // every kind of them
+    Result<> apply_default_schedule();  // what the settings say
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

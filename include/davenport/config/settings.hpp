@@ -100,6 +100,17 @@ struct Settings {
         std::string policy_file;  // JSON role -> actions; empty = built in
     } access;
     struct {
+        std::string backup = "0 1 * * *";  // when the default schedule runs; empty = there is none
+        std::string zone = "UTC";
+        std::int64_t random_delay_secs = 600;
+        std::int64_t skip_if_newer_secs = 3'600;
+    } schedules;
+    struct {
+        std::string directory;  // of scratch databases; empty = below the data directory
+        std::int64_t keep = 100;
+        std::int64_t min_free_bytes = 512 << 20;
+    } drills;
+    struct {
         std::string key_file;           // PEM; empty = <data>/signing-key.pem, made when missing
         std::string earlier_keys_file;  // PEM, public keys from before, oldest first; empty = none
     } signing;

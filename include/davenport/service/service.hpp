@@ -14,6 +14,8 @@
 #include "davenport/restore/restore.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/service/monitor.hpp"
+#include "davenport/service/drills.hpp"
+#include "davenport/service/schedules.hpp"
 #include "davenport/vault/vault.hpp"
 #include "davenport/webhooks/delivery_queue.hpp"
 #include "davenport/webhooks/transactions.hpp"
@@ -45,10 +47,12 @@ struct StartedRestore {
 // the use cases that the HTTP API and the command line share. Thread-safe.
 class Service {
   public:
-    enum class Background { run, leave };  // whether this process takes jobs and deliveries
+    // What this process takes upon itself: jobs, deliveries and schedules; all but what is started
+    // by schedule (a command that works beside a service, or once); nothing.
+    enum class Background { run, jobs, leave };
 
     // Opens (and at the first start creates) everything below settings.data.directory; with
-    // Background::run also takes up what a crash interrupted.
+    // Background::run and jobs also takes up what a crash interrupted.
     static Result<std::unique_ptr<Service>> open(const config::Settings& settings,
                                                  Background background);
     ~Service();
@@ -103,6 +107,9 @@ class Service {
     // After an error of a call on the application: true when its database went away, so that the
     // next `chat` opens the one that may be in its place now.
     bool forget_chat_when_gone(const chat::Application& application, const Error& error);
+
+    OperationSchedules& schedules();
+    Drills& drills();
 
     documents::DocumentStore& documents();
     vault::Vault& vault();
