@@ -132,7 +132,7 @@ const Row rows[] = {
      "a run is skipped while the newest backup is not that old; 0: never", 0, any},
     {DAVENPORT_SETTING(drills, directory),
      "where drills keep embedded scratch databases; empty: drills in the data directory"},
-    {DAVENPORT_SETTING(drills, keep), "reports of drills that are kept", 1, 10'000},
+    {DAVENPORT_SETTING(drills, keep), "reports of drills that are kept", 1, 1'000},
     {DAVENPORT_SETTING(drills, min_free_bytes),
      "a drill in embedded databases ends when less is free on their disk", 0, any},
     {DAVENPORT_SETTING(signing, key_file),
