@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { sameContent } from './canonical_json.mjs';
 import { consoleDocuments, expectedWhitelist, settingsId } from './console_documents.mjs';
 import { showTheChat } from './demo_chat.mjs';
+import { showADrill } from './demo_drill.mjs';
 import { createKey, must, removeDirectory, Service, temporaryDirectory } from './davenport.mjs';
 import { signatureFault, WebhookListener } from './webhook_listener.mjs';
 
@@ -182,6 +183,7 @@ async function showTheProduct(dataDir, listener) {
     expectThat(verification.sound, verified.stdout);
     tell(`verify re-read ${verification.backups} backups in ${verifyTime}: ${verification.sound ? 'sound' : 'NOT SOUND'}.`);
     await showTheChat({ service, settings, listener, signingSecret, tell, expectThat, timed });
+    await showADrill({ dataDir, settings, tell, expectThat, timed });
     api.close();
   } finally {
     const code = await service.stop();

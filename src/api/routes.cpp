@@ -53,6 +53,8 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
     add_permission_routes(router, surroundings);
     add_login_routes(router, surroundings);
     add_audit_log_routes(router, surroundings);
+    add_schedule_routes(router, surroundings);
+    add_drill_routes(router, surroundings);
     add_chat_routes(router, surroundings);
     add_retention_routes(router, surroundings);
     add_job_routes(router, surroundings);

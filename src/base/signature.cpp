@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -119,6 +120,28 @@ Result<VerifyingKey> VerifyingKey::load(const std::string& path) {
     auto key = from_pem(pem);
     if (!key) return fail(about_file(path, key.error()));
     return key;
+}
+
+Result<std::vector<VerifyingKey>> VerifyingKey::load_all(const std::string& path) {
+    DAVENPORT_ASSIGN(const std::string pem, read_key_file(path));
+    if (pem.size() > longest_pem)
+        return fail(ErrorCode::too_large, "the key file {} is longer than {} bytes", path,
+                    longest_pem);
+    static constexpr std::string_view begin = "-----BEGIN";
+    std::vector<VerifyingKey> keys;
+    for (std::size_t at = pem.find(begin); at != std::string::npos;) {
+        const std::size_t next = pem.find(begin, at + begin.size());
+        auto key = from_pem(std::string_view(pem).substr(at, next - at));
+        if (!key) return fail(about_file(path, key.error()));
+        if (std::find(keys.begin(), keys.end(), *key) != keys.end())
+            return fail(ErrorCode::invalid_argument, "the key file {} holds the key {} twice", path,
+                        key->id());
+        keys.push_back(std::move(*key));
+        at = next;
+    }
+    if (keys.empty())
+        return fail(ErrorCode::invalid_argument, "the key file {} holds no PEM text", path);
+    return keys;
 }
 
 std::string VerifyingKey::to_pem() const {

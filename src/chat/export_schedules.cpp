@@ -51,8 +51,8 @@ ExportSchedules::ExportSchedules(schedules::Scheduler& scheduler, Exports& expor
     : scheduler_(scheduler), exports_(exports), zone_(std::move(zone)) {
     scheduler_.handle(
         std::string(kind),
-        [&exports, &applications](const schedules::Schedule& schedule,
-                                  std::string_view run_id) -> Result<std::string> {
+        [&exports, &applications](const schedules::Schedule& schedule, std::string_view run_id)
+            -> Result<schedules::Scheduler::Outcome> {
             DAVENPORT_ASSIGN(const Application application, applications.get(schedule.owner));
             DAVENPORT_ASSIGN(const ExportRequest request, request_of(schedule.parameters));
             DAVENPORT_ASSIGN(const Transfer transfer,

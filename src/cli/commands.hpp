@@ -23,5 +23,7 @@ void add_pin(CLI::App& program, Work& chosen);
 void add_unpin(CLI::App& program, Work& chosen);
 void add_jobs(CLI::App& program, Work& chosen);
 void add_audit(CLI::App& program, Work& chosen);
+void add_schedules(CLI::App& program, Work& chosen);
+void add_drill(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

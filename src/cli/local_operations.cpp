@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <filesystem>
+#include <thread>
 
 namespace davenport::cli {
 namespace {
@@ -167,6 +168,57 @@ class LocalOperations final : public Operations {
         return audit::to_json(found);
     }
 
+    Result<json::object> schedules() override {
+        auto& schedules = service_->schedules();
+        return schedules.to_json(schedules.list());
+    }
+
+    Result<json::object> create_schedule(const json::object& wanted) override {
+        DAVENPORT_ASSIGN(const auto schedule, service_->schedules().create(wanted));
+        return service_->schedules().to_json(schedule);
+    }
+
+    Result<json::object> schedule(const std::string& id, std::string_view verb) override {
+        auto& schedules = service_->schedules();
+        DAVENPORT_ASSIGN(const auto schedule, verb == "pause"    ? schedules.pause(id)
+                                              : verb == "resume" ? schedules.resume(id)
+                                                                 : schedules.get(id));
+        return schedules.to_json(schedule);
+    }
+
+    Result<> remove_schedule(const std::string& id) override {
+        return service_->schedules().remove(id);
+    }
+
+    Result<json::object> run_schedule(const std::string& id) override {
+        DAVENPORT_TRY(service_->schedules().run(id));
+        for (;;) {
+            DAVENPORT_ASSIGN(json::object shown, schedule(id, ""));
+            const json::object* run = object_member(shown, "last_run");
+            if (!run || text_or(*run, "outcome") != "running") return shown;
+            std::this_thread::sleep_for(glance);
+        }
+    }
+
+    Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) override {
+        service::Drills& drills = service_->drills();
+        DAVENPORT_ASSIGN(const std::string id, drills.start({wishes.backup_id, wishes.target,
+                                                             wishes.webhook_url, "command line"}));
+        for (;;) {
+            const auto ended = drills.wait(id, glance);
+            if (ended) return drills.report(id);
+            if (ended.error().code != ErrorCode::timeout) return fail(ended.error());
+            DAVENPORT_ASSIGN(const jobs::Job job, drills.job(id));
+            watch({job.progress.done, job.progress.total, job.progress.bytes});
+        }
+    }
+
+    Result<std::string> drill_report(const std::string& id) override {
+        return service_->drills().report(id);
+    }
+
+    Result<json::object> drills() override { return service_->drills().list(); }
+
   private:
     Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
         DAVENPORT_ASSIGN(auto backup, service_->backup(id));
@@ -205,7 +257,7 @@ Result<std::unique_ptr<Operations>> open_local(const config::Settings& settings)
     // Warnings and errors of the work itself; its result is printed by the command.
     spdlog::set_level(spdlog::level::warn);
     DAVENPORT_ASSIGN(auto service,
-                     service::Service::open(settings, service::Service::Background::run));
+                     service::Service::open(settings, service::Service::Background::jobs));
     return std::unique_ptr<Operations>(std::make_unique<LocalOperations>(std::move(service)));
 }
 

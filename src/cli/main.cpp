@@ -61,6 +61,8 @@ int main(int count, char** arguments) {
     add_unpin(program, chosen);
     add_jobs(program, chosen);
     add_audit(program, chosen);
+    add_schedules(program, chosen);
+    add_drill(program, chosen);
 
     try {
         program.parse(count, arguments);

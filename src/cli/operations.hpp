@@ -31,6 +31,12 @@ struct RestoreWishes {
     enum class Run { real, dry } run = Run::real;
 };
 
+struct DrillWishes {
+    std::string backup_id;  // or "latest"
+    std::string target;     // "embedded", "couchdb"; empty = the service's own
+    std::string webhook_url;
+};
+
 // The operations of the product, on a data directory in this process or on a running service. The
 // JSON objects are the HTTP API's answers.
 class Operations {
@@ -62,6 +68,19 @@ class Operations {
                                             std::uint64_t limit) = 0;
     virtual Result<> audit_export(const TextSink& sink) = 0;
     virtual Result<json::object> audit_verify() = 0;
+
+    virtual Result<json::object> schedules() = 0;
+    virtual Result<json::object> create_schedule(const json::object& wanted) = 0;
+    // `verb`: "pause", "resume", or empty for a look.
+    virtual Result<json::object> schedule(const std::string& id, std::string_view verb) = 0;
+    virtual Result<> remove_schedule(const std::string& id) = 0;
+    // Waits for the end of the run; the schedule.
+    virtual Result<json::object> run_schedule(const std::string& id) = 0;
+
+    // Waits for its end: the text of the signed report.
+    virtual Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) = 0;
+    virtual Result<std::string> drill_report(const std::string& id) = 0;
+    virtual Result<json::object> drills() = 0;
 };
 
 }  // namespace davenport::cli

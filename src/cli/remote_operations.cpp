@@ -167,6 +167,67 @@ class RemoteOperations final : public Operations {
         return HttpClient::expect(client_.send("GET", path("/audit/verification")));
     }
 
+    Result<json::object> schedules() override {
+        return HttpClient::expect(client_.send("GET", path("/schedules")));
+    }
+
+    Result<json::object> create_schedule(const json::object& wanted) override {
+        return HttpClient::expect(client_.send("POST", path("/schedules"), to_text(wanted)));
+    }
+
+    Result<json::object> schedule(const std::string& id, std::string_view verb) override {
+        const std::string one = path("/schedules/" + percent_encode(id));
+        if (verb.empty()) return HttpClient::expect(client_.send("GET", one));
+        return HttpClient::expect(client_.send("POST", fmt::format("{}/{}", one, verb)));
+    }
+
+    Result<> remove_schedule(const std::string& id) override {
+        DAVENPORT_TRY(
+            HttpClient::expect(client_.send("DELETE", path("/schedules/" + percent_encode(id)))));
+        return {};
+    }
+
+    Result<json::object> run_schedule(const std::string& id) override {
+        DAVENPORT_TRY(HttpClient::expect(
+            client_.send("POST", path("/schedules/" + percent_encode(id) + "/run"))));
+        for (;;) {
+            DAVENPORT_ASSIGN(json::object shown, schedule(id, ""));
+            const json::object* run = object_member(shown, "last_run");
+            if (!run || text_or(*run, "outcome") != "running") return shown;
+            std::this_thread::sleep_for(pause_between_looks);
+        }
+    }
+
+    Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) override {
+        json::object body{{"backup_id", wishes.backup_id}};
+        if (!wishes.target.empty()) body["target"] = wishes.target;
+        if (!wishes.webhook_url.empty()) body["client_webhook_url"] = wishes.webhook_url;
+        DAVENPORT_ASSIGN(const json::object started,
+                         HttpClient::expect(client_.send("POST", path("/drills"), to_text(body))));
+        const std::string id = text_or(started, "id");
+        for (;;) {
+            DAVENPORT_ASSIGN(std::string text, drill_report(id));
+            DAVENPORT_ASSIGN(const json::object shown, parse_json_object(text));
+            if (!boolean_member(shown, "in_progress").value_or(false)) return text;
+            if (const json::object* progress = object_member(shown, "progress"))
+                watch({number_or_zero(*progress, "docs_done"),
+                       number_or_zero(*progress, "docs_total"),
+                       number_or_zero(*progress, "bytes")});
+            std::this_thread::sleep_for(pause_between_looks);
+        }
+    }
+
+    Result<std::string> drill_report(const std::string& id) override {
+        DAVENPORT_ASSIGN(HttpClient::Answer answer,
+                         client_.send("GET", path("/drills/" + percent_encode(id))));
+        DAVENPORT_TRY(HttpClient::expect(answer));
+        return std::move(answer.body);
+    }
+
+    Result<json::object> drills() override {
+        return HttpClient::expect(client_.send("GET", path("/drills")));
+    }
+
   private:
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 

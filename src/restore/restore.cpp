@@ -32,6 +32,7 @@ class Restore {
                 return fail(std::move(error));
             }
         }
+        if (options_.whitelist == Whitelist::leave) return std::move(report_);
         DAVENPORT_TRY(begin_step("whitelist"));
         auto rebuilt = rebuild_whitelist(store_, options_.console, options_.deployer_url);
         if (rebuilt) {

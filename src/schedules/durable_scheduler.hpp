@@ -22,6 +22,7 @@ class DurableScheduler final : public Scheduler {
     Result<> start() override;
     void stop(std::chrono::milliseconds deadline) override;
     Result<Schedule> create(NewSchedule schedule) override;
+    Result<Schedule> put(NewSchedule schedule) override;
     Result<Schedule> get(std::string_view id) override;
     Result<std::vector<Schedule>> list(const Filter& filter) override;
     Result<> remove(std::string_view id) override;
@@ -45,7 +46,8 @@ class DurableScheduler final : public Scheduler {
     bool attend(ScheduleDocument document);
     bool postpone(ScheduleDocument document, Error error);
     Result<> take(ScheduleDocument& document);
-    Result<std::string> start_work(const ScheduleDocument& document);
+    Result<Outcome> start_work(const ScheduleDocument& document);
+    void leave_for_later(const ScheduleDocument& document, const std::string& why);
     void record(const ScheduleDocument& document, Run run);
     const Handler* handler_of(std::string_view kind) const;
 

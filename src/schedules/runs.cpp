@@ -19,8 +19,8 @@ constexpr std::uint64_t page = 100;
 constexpr std::int64_t retry_after_ms = 3'600'000;
 
 // A handler's exception ends its run, not the service.
-Result<std::string> call(const Scheduler::Handler& handler, const Schedule& schedule,
-                         std::string_view run_id) {
+Result<Scheduler::Outcome> call(const Scheduler::Handler& handler, const Schedule& schedule,
+                                std::string_view run_id) {
     try {
         return handler(schedule, run_id);
     } catch (const std::exception& e) {
@@ -81,6 +81,7 @@ bool DurableScheduler::attend(ScheduleDocument document) {
     if (handler_of(schedule.kind) == nullptr) return false;
     if (document.claim) {
         document.claim->since_ms = now;
+        document.claim->retry_ms = 0;
     } else {
         Claim claim;
         claim.run_id = fmt::format("{}-{}", schedule.id, schedule.due_ms);
@@ -102,7 +103,7 @@ bool DurableScheduler::attend(ScheduleDocument document) {
 bool DurableScheduler::postpone(ScheduleDocument document, Error error) {
     const std::int64_t now = clock_.now_ms();
     document.retry_ms = now + retry_after_ms;
-    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, std::move(error)};
+    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, {}, std::move(error)};
     return store_.write(document).has_value();
 }
 
@@ -118,25 +119,45 @@ Result<> DurableScheduler::take(ScheduleDocument& document) {
     return {};
 }
 
-Result<std::string> DurableScheduler::start_work(const ScheduleDocument& document) {
+Result<Scheduler::Outcome> DurableScheduler::start_work(const ScheduleDocument& document) {
     const Claim& claim = *document.claim;
     Schedule view = document.schedule;
     view.due_ms = claim.due_ms;
-    Run run{claim.run_id, claim.due_ms, clock_.now_ms(), {}, {}};
+    view.requested = !claim.planned;
+    Run run{claim.run_id, claim.due_ms, clock_.now_ms(), {}, {}, {}};
     auto outcome = call(*handler_of(view.kind), view, claim.run_id);
     if (!outcome && outcome.error().code == ErrorCode::already_exists) {
         const std::string& job = outcome.error().detail;
-        outcome = job.empty() ? claim.run_id : std::string(job);
+        outcome = Outcome(job.empty() ? claim.run_id : std::string(job));
     }
     if (outcome) {
-        run.job = *outcome;
+        run.job = outcome->job;
+        run.skipped = outcome->skipped;
     } else {
-        const bool later = claim.planned && outcome.error().code == ErrorCode::cancelled;
-        if (later) return outcome;
+        if (claim.planned && outcome.error().code == ErrorCode::cancelled) {
+            leave_for_later(document, outcome.error().message);
+            return outcome;
+        }
         run.error = outcome.error();
     }
     record(document, std::move(run));
     return outcome;
+}
+
+// If this can't be written, the claim stands, and the start is repeated after its time-out.
+void DurableScheduler::leave_for_later(const ScheduleDocument& document, const std::string& why) {
+    static_cast<void>(store_.update(
+        document.schedule.id, [&](ScheduleDocument& present) -> Result<documents::Edit> {
+            if (!present.claim || present.claim->mark != document.claim->mark)
+                return documents::Edit::keep;
+            if (present.schedule.state == State::paused) {
+                present.claim.reset();
+            } else {
+                present.claim->retry_ms = clock_.now_ms() + options_.retry.count();
+                present.claim->why = why;
+            }
+            return documents::Edit::write;
+        }));
 }
 
 void DurableScheduler::record(const ScheduleDocument& document, Run run) {
@@ -169,9 +190,14 @@ Result<std::string> DurableScheduler::run_now(std::string_view id) {
                               fmt::format("the schedule {} is being started", id),
                               document.claim->run_id});
         const std::int64_t now = clock_.now_ms();
-        document.claim = Claim{fmt::format("{}-now-{}", id, random_token(10)), now, now, {}, false};
+        document.claim = Claim{};
+        document.claim->run_id = fmt::format("{}-now-{}", id, random_token(10));
+        document.claim->due_ms = document.claim->since_ms = now;
         auto taken = take(document);
-        if (taken) return start_work(document);
+        if (taken) {
+            DAVENPORT_ASSIGN(Outcome outcome, start_work(document));
+            return std::move(outcome.job);
+        }
         last = std::move(taken).error();
         if (last.code != ErrorCode::conflict) break;
     }

@@ -29,6 +29,7 @@ Error error_of(const json::object& object) {
 json::object to_object(const Run& run) {
     json::object object{
         {"id", run.id}, {"due_ms", run.due_ms}, {"started_ms", run.started_ms}, {"job", run.job}};
+    if (!run.skipped.empty()) object["skipped"] = run.skipped;
     if (run.error) object["error"] = to_object(*run.error);
     return object;
 }
@@ -39,16 +40,15 @@ Run run_of(const json::object& object) {
     run.due_ms = number_or_zero(object, "due_ms");
     run.started_ms = number_or_zero(object, "started_ms");
     run.job = text_or(object, "job");
+    run.skipped = text_or(object, "skipped");
     if (const auto* error = object_member(object, "error")) run.error = error_of(*error);
     return run;
 }
 
 json::object to_object(const Claim& claim) {
-    return {{"run_id", claim.run_id},
-            {"due_ms", claim.due_ms},
-            {"since_ms", claim.since_ms},
-            {"mark", claim.mark},
-            {"planned", claim.planned}};
+    return {{"run_id", claim.run_id}, {"due_ms", claim.due_ms},   {"since_ms", claim.since_ms},
+            {"mark", claim.mark},     {"planned", claim.planned}, {"retry_ms", claim.retry_ms},
+            {"why", claim.why}};
 }
 
 Claim claim_of(const json::object& object) {
@@ -58,6 +58,8 @@ Claim claim_of(const json::object& object) {
     claim.since_ms = number_or_zero(object, "since_ms");
     claim.mark = text_or(object, "mark");
     claim.planned = boolean_member(object, "planned").value_or(false);
+    claim.retry_ms = number_or_zero(object, "retry_ms");
+    claim.why = text_or(object, "why");
     return claim;
 }
 
@@ -86,7 +88,10 @@ std::string document_id(std::string_view schedule_id) {
 }
 
 std::optional<std::int64_t> wake_ms(const ScheduleDocument& document, const Options& options) {
-    if (document.claim) return document.claim->since_ms + options.start_timeout.count();
+    if (document.claim)
+        return document.claim->retry_ms != 0
+                   ? document.claim->retry_ms
+                   : document.claim->since_ms + options.start_timeout.count();
     switch (document.schedule.state) {
         case State::paused:
             return std::nullopt;
@@ -152,6 +157,7 @@ Result<ScheduleDocument> from_record(documents::Record record) {
     document.done_ms = number_or_zero(body, "done_ms");
     document.retry_ms = number_or_zero(body, "retry_ms");
     if (const auto* claim = object_member(body, "claim")) document.claim = claim_of(*claim);
+    if (document.claim && document.claim->retry_ms != 0) schedule.waits = document.claim->why;
     return document;
 }
 

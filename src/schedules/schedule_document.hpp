@@ -14,8 +14,10 @@ struct Claim {
     std::string run_id;
     std::int64_t due_ms = 0;
     std::int64_t since_ms = 0;
-    std::string mark;      // random; tells the claims of two instances apart
-    bool planned = false;  // for a planned time, not on request
+    std::string mark;           // random; tells the claims of two instances apart
+    bool planned = false;       // for a planned time, not on request
+    std::int64_t retry_ms = 0;  // 0 = being started; else when it is tried again, after it was
+    std::string why;            // left for later, and why
 };
 
 // A schedule as its document holds it: what everybody may see, and what the instances need.

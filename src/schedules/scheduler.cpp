@@ -155,6 +155,45 @@ Result<Schedule> DurableScheduler::create(NewSchedule wanted) {
     return std::move(document.schedule);
 }
 
+Result<Schedule> DurableScheduler::put(NewSchedule wanted) {
+    DAVENPORT_TRY(check(wanted));
+    Error last;
+    for (int attempt = 0; attempt < 30; ++attempt) {
+        auto document =
+            store_.update(wanted.id, [&](ScheduleDocument& present) -> Result<documents::Edit> {
+                Schedule& schedule = present.schedule;
+                const bool same_times = schedule.cron == wanted.cron && schedule.at == wanted.at &&
+                                        schedule.zone == wanted.zone &&
+                                        schedule.random_delay_ms == wanted.random_delay_ms;
+                if (same_times && schedule.owner == wanted.owner && schedule.kind == wanted.kind &&
+                    schedule.parameters == wanted.parameters)
+                    return documents::Edit::keep;
+                schedule.owner = wanted.owner;
+                schedule.kind = wanted.kind;
+                schedule.parameters = wanted.parameters;
+                if (!same_times) {
+                    schedule.cron = wanted.cron;
+                    schedule.at = wanted.at;
+                    schedule.zone = wanted.zone;
+                    schedule.random_delay_ms = wanted.random_delay_ms;
+                    if (schedule.state == State::done) schedule.state = State::active;
+                    if (schedule.state == State::active)
+                        DAVENPORT_TRY(plan_first(schedule, clock_.now_ms()));
+                }
+                return documents::Edit::write;
+            });
+        if (document) {
+            changed();
+            return std::move(document->schedule);
+        }
+        if (document.error().code != ErrorCode::not_found) return fail(document.error());
+        auto created = create(wanted);
+        if (created || created.error().code != ErrorCode::already_exists) return created;
+        last = std::move(created).error();  // of another instance, just now
+    }
+    return fail(std::move(last));
+}
+
 Result<Schedule> DurableScheduler::get(std::string_view id) {
     DAVENPORT_ASSIGN(ScheduleDocument document, store_.read(id));
     return std::move(document.schedule);
@@ -214,6 +253,7 @@ Result<Schedule> DurableScheduler::pause(std::string_view id) {
                                          "the schedule {} has run at its one time", schedule.id);
                          if (schedule.state == State::paused) return documents::Edit::keep;
                          schedule.state = State::paused;
+                         if (present.claim && present.claim->retry_ms != 0) present.claim.reset();
                          schedule.due_ms = schedule.next_run_ms = present.retry_ms = 0;
                          return documents::Edit::write;
                      }));

@@ -43,14 +43,11 @@ audit::Event service_event(std::string_view action, std::string_view target) {
 }
 
 Result<> Service::Impl::open_audit() {
-    DAVENPORT_ASSIGN(SigningKey key,
-                     SigningKey::load_or_create(settings.data.directory + "/signing-key.pem"));
-    audit_key = std::make_unique<SigningKey>(std::move(key));
     audit::Options options;
     options.log_id = instance_uuid;
     options.head_file = settings.data.directory + "/audit_head";
     options.keep_ms = settings.audit.keep_days * 24 * 3600 * 1000;
-    DAVENPORT_ASSIGN(audit, audit::Log::open(control, clock, *audit_key, std::move(options)));
+    DAVENPORT_ASSIGN(audit, audit::Log::open(control, clock, *signing_key, std::move(options)));
     if (settings.audit.command.empty()) return {};
 
     std::string action = "command." + settings.audit.command;

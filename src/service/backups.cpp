@@ -118,6 +118,10 @@ void Service::Impl::handle_backups() {
             return {};
         }
         spdlog::info("backup {} is complete", job.id);
+        if (job.parameters.contains("schedule"))
+            if (const auto followed = after_scheduled_backup(job); !followed)
+                spdlog::error("after the scheduled backup {}: {}", job.id,
+                              followed.error().message);
         // Merging segments is no part of the backup: it may take long and may fail without harm.
         jobs::Runner::Submission next;
         next.id = "compaction_" + job.id;
@@ -156,6 +160,7 @@ void Service::Impl::handle_backups() {
         const auto removable = retention->check_removable(id);
         if (!removable && removable.error().code != ErrorCode::not_found)
             return fail(removable.error());
+        DAVENPORT_TRY(drill_jobs->check_not_drilled(id));
         auto freed = vault->remove(id, why);
         // Gone already: an earlier attempt was interrupted after the deletion.
         if (!freed && freed.error().code == ErrorCode::not_found) freed = std::uint64_t{0};
@@ -167,17 +172,21 @@ void Service::Impl::handle_backups() {
 }
 
 Result<std::string> Service::start_backup(std::string_view by) {
-    for (std::int64_t now = impl_->clock.now_ms();; ++now) {
+    return impl_->submit_backup({{"by", by}});
+}
+
+Result<std::string> Service::Impl::submit_backup(json::object parameters) {
+    for (std::int64_t now = clock.now_ms();; ++now) {
         jobs::Runner::Submission submission;
         submission.id = fmt::format("{}{}", id_prefix, now);
         submission.kind = kind::backup;
         submission.group = exclusive_group;
-        submission.parameters = {{"by", by}};
+        submission.parameters = parameters;
         const std::string id = submission.id;
-        const auto taken = impl_->vault->manifest(id);
+        const auto taken = vault->manifest(id);
         if (taken) continue;
         if (taken.error().code != ErrorCode::not_found) return fail(taken.error());
-        const auto submitted = impl_->runner->submit(std::move(submission));
+        const auto submitted = runner->submit(std::move(submission));
         if (submitted) return id;
         if (submitted.error().code != ErrorCode::already_exists) return fail(submitted.error());
     }

@@ -7,10 +7,12 @@
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
+#include "davenport/service/drills.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/metrics/registry.hpp"
 #include "davenport/service/monitor.hpp"
 #include "outcome_counts.hpp"
+#include "davenport/service/schedules.hpp"
 
 #include <memory>
 #include <string>
@@ -36,6 +38,8 @@ struct Service::Impl {
     std::string place;
     HeldDirectory uploads;
     std::optional<rbac::Policy> own_policy;
+    std::shared_ptr<const SigningKey> signing_key;
+    std::vector<VerifyingKey> public_keys;  // oldest first, that of signing_key last
 
     metrics::Registry metrics;
     OutcomeCounts outcomes{metrics};
@@ -43,7 +47,6 @@ struct Service::Impl {
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;
     std::shared_ptr<documents::Database> control;
-    std::unique_ptr<SigningKey> audit_key;
     std::unique_ptr<audit::Log> audit;
     std::unique_ptr<vault::Vault> vault;
     std::unique_ptr<rbac::Access> access;
@@ -57,16 +60,20 @@ struct Service::Impl {
     std::unique_ptr<chat::Exports> exports;  // their jobs use them: the runner goes first
     std::unique_ptr<chat::Imports> imports;
     std::unique_ptr<Retention> retention;
+    std::unique_ptr<Drills> drill_jobs;  // the same
     std::unique_ptr<jobs::Runner> runner;
     std::unique_ptr<schedules::Scheduler> scheduler;
     std::unique_ptr<chat::ExportSchedules> export_schedules;
     std::unique_ptr<Monitor> monitor;
+    std::unique_ptr<OperationSchedules> operation_schedules;
 
     std::vector<std::string> protected_databases() const;
     restore::RestoreOptions restore_options(const RestoreRequest& request) const;
 
     // Whether a webhook may point there; empty = none does. invalid_argument names the parameter.
     Result<> check_webhook(std::string_view parameter, const std::string& url) const;
+
+    Result<> load_signing_keys();  // signing.cpp
 
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp
@@ -77,6 +84,17 @@ struct Service::Impl {
     // What became of a job, which runs long after the call that started it.
     Result<> record_end(std::string_view action, const jobs::Job& job,
                         std::string_view target = {});
+
+    Result<> handle_drills();  // drills.cpp
+
+    Result<std::string> submit_backup(json::object parameters);  // backups.cpp; the id
+
+    // operation_schedules.cpp
+    Result<schedules::Scheduler::Outcome> start_scheduled_backup(
+        const schedules::Schedule& schedule, std::string_view run_id);
+    Result<> after_scheduled_backup(const jobs::Job& backup);
+    Result<> add_schedules();           // every kind of them
+    Result<> apply_default_schedule();  // what the settings say
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

@@ -159,6 +159,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_TRY(make_directory(directory + "/uploads"));
     DAVENPORT_ASSIGN(impl->place, load_place(directory));
 
+    DAVENPORT_TRY(impl->load_signing_keys());
+
     for (const std::string& name : impl->protected_databases())
         if (name == control_database)
             return fail(ErrorCode::invalid_argument, "databases: {} is the product's own state",
@@ -224,12 +226,14 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     impl->handle_backups();
     impl->handle_restores();
     DAVENPORT_TRY(impl->handle_chat());
+    DAVENPORT_TRY(impl->handle_drills());
+    DAVENPORT_TRY(impl->add_schedules());
 
     impl->monitor = std::make_unique<Monitor>(
         Monitor::Parts{impl->metrics, impl->clock, *impl->control, *impl->vault, *impl->runner,
                        *impl->deliveries, directory});
 
-    if (background == Background::run) {
+    if (background != Background::leave) {
         DAVENPORT_ASSIGN(impl->uploads, HeldDirectory::hold(directory + "/uploads",
                                                             [&](HeldDirectory::Others others) {
                                                                 return impl->sweep_uploads(others);
@@ -238,8 +242,12 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
         DAVENPORT_TRY(impl->access->sweep());
         DAVENPORT_TRY(impl->exports->sweep());
         DAVENPORT_TRY(impl->imports->sweep());
+        DAVENPORT_TRY(impl->drill_jobs->sweep());
         DAVENPORT_TRY(impl->deliveries->start());
         DAVENPORT_TRY(impl->runner->start());
+    }
+    if (background == Background::run) {
+        DAVENPORT_TRY(impl->apply_default_schedule());
         DAVENPORT_TRY(impl->scheduler->start());
     }
     return std::unique_ptr<Service>(new Service(std::move(impl)));
@@ -250,6 +258,13 @@ void Service::stop(std::chrono::milliseconds deadline) {
     if (impl_->runner) impl_->runner->stop(deadline);
     if (impl_->deliveries) impl_->deliveries->stop();
     if (impl_->audit) impl_->audit->stop();
+}
+
+OperationSchedules& Service::schedules() {
+    return *impl_->operation_schedules;
+}
+Drills& Service::drills() {
+    return *impl_->drill_jobs;
 }
 
 documents::DocumentStore& Service::documents() {

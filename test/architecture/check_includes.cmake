@@ -18,17 +18,18 @@ set(allowed_webhooks base documents)
 set(allowed_backup_doc base blobs vault documents)
 set(allowed_replication base blobs documents vault)
 set(allowed_restore base blobs backup_doc documents vault)
+set(allowed_drills base blobs backup_doc documents vault restore)
 set(allowed_chat base blobs documents jobs rbac schedules)
 set(allowed_service audit base blobs config metrics documents vault backup_doc rbac jobs schedules webhooks replication restore
-    chat retention)
+    chat retention drills)
 set(allowed_api audit base config metrics http blobs documents vault backup_doc rbac jobs schedules webhooks replication restore
-    chat retention
+    chat retention drills
     service)
 set(allowed_cli ${allowed_api} api logging)
 
 set(wrong "")
 foreach(module IN ITEMS base config metrics logging http blobs documents retention vault rbac jobs schedules audit webhooks backup_doc
-        replication restore chat service api cli)
+        replication restore drills chat service api cli)
   file(GLOB_RECURSE files
     ${ROOT}/src/${module}/*.?pp ${ROOT}/include/davenport/${module}/*.hpp ${ROOT}/${module}/*.?pp)
   foreach(file IN LISTS files)

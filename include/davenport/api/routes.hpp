@@ -31,5 +31,7 @@ void add_retention_routes(http::Router& router, const Surroundings& surroundings
 void add_job_routes(http::Router& router, const Surroundings& surroundings);
 void add_monitoring_routes(http::Router& router, const Surroundings& surroundings);
 void add_audit_log_routes(http::Router& router, const Surroundings& surroundings);
+void add_schedule_routes(http::Router& router, const Surroundings& surroundings);
+void add_drill_routes(http::Router& router, const Surroundings& surroundings);
 
 }  // namespace davenport::api

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace davenport {
 
@@ -25,6 +26,9 @@ class VerifyingKey {
     // The first 16 hex digits of the SHA-256 of the 32 key bytes: tells keys apart, proves nothing.
     const std::string& id() const { return id_; }
     bool verify(std::string_view text, std::string_view signature) const;  // 64 bytes
+
+    // One PEM block or more, one after the other, in the file's order; none of them twice.
+    static Result<std::vector<VerifyingKey>> load_all(const std::string& path);
 
     bool operator==(const VerifyingKey& other) const { return bytes_ == other.bytes_; }
 

@@ -105,6 +105,21 @@ struct Settings {
         std::string command;
     } audit;
     struct {
+        std::string backup = "0 1 * * *";  // when the default schedule runs; empty = there is none
+        std::string zone = "UTC";
+        std::int64_t random_delay_secs = 600;
+        std::int64_t skip_if_newer_secs = 3'600;
+    } schedules;
+    struct {
+        std::string directory;  // of scratch databases; empty = below the data directory
+        std::int64_t keep = 100;
+        std::int64_t min_free_bytes = 512 << 20;
+    } drills;
+    struct {
+        std::string key_file;           // PEM; empty = <data>/signing-key.pem, made when missing
+        std::string earlier_keys_file;  // PEM, public keys from before, oldest first; empty = none
+    } signing;
+    struct {
         std::string level = "info";   // trace, debug, info, warn, error
         std::string format = "text";  // or json
     } log;

@@ -25,6 +25,11 @@ enum class History {
             // deleted leaves and tombstones are what they were
 };
 
+enum class Whitelist {
+    rebuild,  // after the documents, in the system database
+    leave,    // what is restored stays as it was in the backup
+};
+
 // The console's databases by type, so that uploads may name them either way, and the rules that
 // only hold for them can find them.
 struct ConsoleDatabases {
@@ -44,6 +49,7 @@ struct RestoreOptions {
     // Never deleted by `exact`; nor are the types that the source says it leaves out. A document of
     // such a type that the source does hold is restored like any other.
     std::vector<std::string> skipped_types;
+    Whitelist whitelist = Whitelist::rebuild;
     std::string deployer_url;  // of the configuration; goes into the whitelist
     std::size_t batch_documents = 2'000;
     std::size_t batch_bytes = 8u << 20;
@@ -92,7 +98,8 @@ Result<> check_databases(const Source& source, const RestoreOptions& options);
 Result<> check_exact_history(const Source& source, documents::DocumentStore& store,
                              const RestoreOptions& options);
 
-// Source -> documents, then `_security`, then (exact) deletions, then the whitelist. Idempotent:
+// Source -> documents, then `_security`, then (exact) deletions, then the whitelist (unless told to
+// leave it). Idempotent:
 // run again after a crash it finishes the work. Documents that fail are counted and named, the rest
 // goes on; the Result is an error only when it could not go on. Creates missing databases. Reads
 // the source on a thread of its own while the caller's thread writes; `progress` is called on the

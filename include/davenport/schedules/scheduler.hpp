@@ -28,6 +28,7 @@ struct Run {
     std::int64_t due_ms = 0;      // the time it was planned for; of a run on request, when asked
     std::int64_t started_ms = 0;  // when the handler was last called
     std::string job;              // what the handler returned; empty when it failed
+    std::string skipped;          // why there was nothing to do; empty = there was
     std::optional<Error> error;   // why it failed
 };
 
@@ -37,7 +38,7 @@ struct Schedule {
     std::string id;
     std::string owner;        // whose it is, such as an application's id; empty = the service's
     std::string kind;         // which handler starts the work
-    json::object parameters;  // the handler's; never changed
+    json::object parameters;  // the handler's
     std::string cron;         // the cron expression, or empty
     std::string at;           // the one time (RFC 3339), or empty
     std::string zone;         // the time zone that the cron expression is meant in
@@ -47,6 +48,8 @@ struct Schedule {
     std::int64_t due_ms = 0;       // the next planned time; 0 = none
     std::int64_t next_run_ms = 0;  // the same with its random delay
     std::optional<Run> last_run;
+    std::string waits;       // why a run that is due was left for later; empty = none is
+    bool requested = false;  // for the handler alone: this run is one of run_now
 };
 
 struct NewSchedule {
@@ -73,6 +76,8 @@ struct Options {
     // A start that was begun so long ago, by the looking instance's clock, and has no outcome was
     // cut off, and is repeated.
     std::chrono::milliseconds start_timeout{30'000};
+    std::chrono::milliseconds retry{
+        10'000};  // until a start that was left for later is tried again
     std::chrono::hours keep_done{24 *
                                  90};  // one-time schedules are removed so long after their run
     std::uint64_t max_per_owner = 1'000;
@@ -89,15 +94,27 @@ struct Options {
 //   - Times that pass while no instance runs, or none has a handler for the kind, are made up for
 //     once, all of them together. What passes while a schedule is paused is not.
 //   - A handler's failure is recorded as the last run; the next time stays.
+//   - A planned start that its handler leaves for later (`cancelled`, the message says why) is
+//   tried again soon, for as long as it takes, unless the schedule is paused meanwhile.
 //
 // Thread-safe. Errors of every call: also those of the control database.
 class Scheduler {
   public:
+    // What came of a start: the id of a job, or why there was nothing to do.
+    struct Outcome {
+        Outcome(std::string job_id = {}) : job(std::move(job_id)) {}
+        static Outcome skip(std::string why) {
+            Outcome outcome;
+            outcome.skipped = std::move(why);
+            return outcome;
+        }
+        std::string job, skipped;
+    };
     // Starts the work and returns the id of its job, soon: one thread calls all handlers, one after
     // the other, and callers of `run_now` call it too. schedule.due_ms is the time that this run
-    // was planned for. `cancelled` leaves the start for later.
+    // was planned for. `cancelled` leaves a planned start for later.
     using Handler =
-        std::function<Result<std::string>(const Schedule& schedule, std::string_view run_id)>;
+        std::function<Result<Outcome>(const Schedule& schedule, std::string_view run_id)>;
 
     // The clock must outlive the scheduler.
     static Result<std::unique_ptr<Scheduler>> open(std::shared_ptr<documents::Database> control,
@@ -114,6 +131,9 @@ class Scheduler {
     // unknown zone, …; already_exists; too_large for parameters over 64 KiB and more than
     // max_per_owner.
     virtual Result<Schedule> create(NewSchedule schedule) = 0;
+    // Creates the schedule, or makes the one of that id into it: its state, its last run and a
+    // start under way stay, and its next time unless the times are others now. Same errors.
+    virtual Result<Schedule> put(NewSchedule schedule) = 0;
     virtual Result<Schedule> get(std::string_view id) = 0;                    // not_found
     virtual Result<std::vector<Schedule>> list(const Filter& filter) = 0;     // newest first
     virtual Result<> remove(std::string_view id) = 0;                         // not_found
@@ -121,9 +141,9 @@ class Scheduler {
     virtual Result<Schedule> pause(std::string_view id) = 0;  // invalid_argument when done
     // Goes on with the next time from now. invalid_argument when done, or the one time is past.
     virtual Result<Schedule> resume(std::string_view id) = 0;
-    // Starts the work at once, in whatever state, apart from its times; returns the job's id, or
-    // the handler's error, which is recorded too. in_progress while a start is under way;
-    // unsupported without a handler here.
+    // Starts the work at once, in whatever state, apart from its times; returns the job's id (empty
+    // when the run was skipped), or the handler's error, which is recorded too. in_progress while a
+    // start is under way; unsupported without a handler here.
     virtual Result<std::string> run_now(std::string_view id) = 0;
 };
 

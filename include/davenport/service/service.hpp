@@ -3,6 +3,7 @@
 #include "davenport/audit/log.hpp"
 #include "davenport/backup_doc/writer.hpp"
 #include "davenport/base/clock.hpp"
+#include "davenport/base/signature.hpp"
 #include "davenport/chat/applications.hpp"
 #include "davenport/chat/chat.hpp"
 #include "davenport/chat/export_schedules.hpp"
@@ -14,6 +15,8 @@
 #include "davenport/restore/restore.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/service/monitor.hpp"
+#include "davenport/service/drills.hpp"
+#include "davenport/service/schedules.hpp"
 #include "davenport/vault/vault.hpp"
 #include "davenport/webhooks/delivery_queue.hpp"
 #include "davenport/webhooks/transactions.hpp"
@@ -45,10 +48,12 @@ struct StartedRestore {
 // the use cases that the HTTP API and the command line share. Thread-safe.
 class Service {
   public:
-    enum class Background { run, leave };  // whether this process takes jobs and deliveries
+    // What this process takes upon itself: jobs, deliveries and schedules; all but what is started
+    // by schedule (a command that works beside a service, or once); nothing.
+    enum class Background { run, jobs, leave };
 
     // Opens (and at the first start creates) everything below settings.data.directory; with
-    // Background::run also takes up what a crash interrupted.
+    // Background::run and jobs also takes up what a crash interrupted.
     static Result<std::unique_ptr<Service>> open(const config::Settings& settings,
                                                  Background background);
     ~Service();
@@ -106,6 +111,9 @@ class Service {
 
     audit::Log& audit();  // stopped with the service, after everything that writes to it
 
+    OperationSchedules& schedules();
+    Drills& drills();
+
     documents::DocumentStore& documents();
     vault::Vault& vault();
     Retention& retention();
@@ -117,6 +125,10 @@ class Service {
     Monitor& monitor();
     const config::Settings& settings() const;
     const Clock& clock() const;
+    // What signs manifests, notes and reports; and all public keys that signed, oldest first, the
+    // one of today last.
+    const SigningKey& signing_key() const;
+    const std::vector<VerifyingKey>& public_keys() const;
     const std::string& spool_directory() const;
     const std::string& instance_uuid() const;
 

@@ -1,0 +1,110 @@
+#include "davenport/drills/reports.hpp"
+
+#include "davenport/documents/records.hpp"
+#include "davenport/drills/report.hpp"
+
+#include <array>
+
+namespace davenport::drills {
+namespace {
+
+constexpr std::string_view by_time = "drill_reports_by_time";
+constexpr std::string_view by_verdict = "drill_reports_by_verdict";
+constexpr std::uint64_t removal_page = 100;
+
+std::string document_id(std::string_view id) {
+    return fmt::format("drill-report/{}", id);
+}
+
+std::string quoted(std::string_view text) {
+    std::string out;
+    append_quoted(out, text);
+    return out;
+}
+
+documents::Query newest_first(std::uint64_t limit) {
+    documents::Query query;
+    query.index = by_time;
+    query.equals = {quoted("drill-report")};
+    query.descending = true;
+    query.limit = limit;
+    return query;
+}
+
+documents::Query newest_of(std::string_view verdict) {
+    documents::Query query = newest_first(1);
+    query.index = by_verdict;
+    query.equals.push_back(quoted(verdict));
+    return query;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reports>> Reports::open(std::shared_ptr<documents::Database> control) {
+    const std::array<std::string, 2> times{"type", "finished_ms"};
+    const std::array<std::string, 3> verdicts{"type", "verdict", "finished_ms"};
+    DAVENPORT_TRY(control->ensure_index(by_time, times));
+    DAVENPORT_TRY(control->ensure_index(by_verdict, verdicts));
+    return std::make_unique<Reports>(std::move(control));
+}
+
+Result<> Reports::add(const std::string& id, const std::string& text, std::uint64_t keep) {
+    DAVENPORT_ASSIGN(const json::object report, read(text));
+    const json::object body{{"type", "drill-report"},
+                            {"id", id},
+                            {"backup_id", text_or(report, "backup_id")},
+                            {"verdict", text_or(report, "verdict")},
+                            {"finished_ms", integer_member(report, "ts_finished").value_or(0)},
+                            {"text", text}};
+    const auto written = documents::retry_transient(
+        [&] { return documents::write_record(*control_, document_id(id), body, {}); });
+    if (!written && written.error().code != ErrorCode::conflict) return fail(written.error());
+    return remove_beyond(keep);
+}
+
+Result<> Reports::remove_beyond(std::uint64_t keep) {
+    DAVENPORT_ASSIGN(const auto success, control_->find(newest_of(recoverable)));
+    documents::Query query = newest_first(removal_page);
+    query.skip = keep;
+    DAVENPORT_ASSIGN(const auto old, control_->find(query));
+    for (const documents::Document& one : old) {
+        if (!success.empty() && success.front().id == one.id) continue;
+        const auto removed = documents::remove_record(*control_, one.id, one.revision);
+        if (!removed && removed.error().code != ErrorCode::conflict &&
+            removed.error().code != ErrorCode::not_found)
+            return removed;
+    }
+    return {};
+}
+
+Result<std::string> Reports::get(std::string_view id) {
+    auto record = documents::read_record(*control_, document_id(id));
+    if (!record && (record.error().code == ErrorCode::not_found ||
+                    record.error().code == ErrorCode::invalid_argument))
+        return fail(ErrorCode::not_found, "there is no drill {}", id);
+    if (!record) return fail(std::move(record).error());
+    return text_or(record->body, "text");
+}
+
+Result<std::vector<Reports::Entry>> Reports::list(std::uint64_t limit) {
+    DAVENPORT_ASSIGN(const auto found, control_->find(newest_first(limit)));
+    std::vector<Entry> entries;
+    for (const documents::Document& one : found) {
+        const auto record = documents::to_record(one);
+        if (!record) continue;  // a damaged one hides no others
+        const json::object& body = record->body;
+        entries.push_back({text_or(body, "id"), text_or(body, "backup_id"),
+                           text_or(body, "verdict"),
+                           integer_member(body, "finished_ms").value_or(0)});
+    }
+    return entries;
+}
+
+Result<std::int64_t> Reports::last(std::string_view verdict) {
+    DAVENPORT_ASSIGN(const auto found, control_->find(newest_of(verdict)));
+    if (found.empty()) return std::int64_t{0};
+    DAVENPORT_ASSIGN(const documents::Record record, documents::to_record(found.front()));
+    return integer_member(record.body, "finished_ms").value_or(0);
+}
+
+}  // namespace davenport::drills

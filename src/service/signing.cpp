@@ -1,0 +1,34 @@
+#include "impl.hpp"
+
+#include <algorithm>
+
+namespace davenport::service {
+
+// A key file that was named must exist: with a new key in place of one that is missing by mistake,
+// nothing from before could be checked any more.
+Result<> Service::Impl::load_signing_keys() {
+    auto key = settings.signing.key_file.empty()
+                   ? SigningKey::load_or_create(settings.data.directory + "/signing-key.pem")
+                   : SigningKey::load(settings.signing.key_file);
+    if (!key) return fail(key.error());
+    signing_key = std::make_shared<const SigningKey>(std::move(*key));
+    if (!settings.signing.earlier_keys_file.empty()) {
+        DAVENPORT_ASSIGN(public_keys, VerifyingKey::load_all(settings.signing.earlier_keys_file));
+        if (std::find(public_keys.begin(), public_keys.end(), signing_key->public_key()) !=
+            public_keys.end())
+            return fail(ErrorCode::invalid_argument,
+                        "signing.earlier_keys_file holds the key {}, which signs now",
+                        signing_key->public_key().id());
+    }
+    public_keys.push_back(signing_key->public_key());
+    return {};
+}
+
+const SigningKey& Service::signing_key() const {
+    return *impl_->signing_key;
+}
+const std::vector<VerifyingKey>& Service::public_keys() const {
+    return impl_->public_keys;
+}
+
+}  // namespace davenport::service
