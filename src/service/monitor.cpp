@@ -39,6 +39,7 @@ struct Backups {
 // What the control database tells.
 struct Work {
     std::uint64_t deliveries = 0;                                 // that wait
+    std::int64_t last_drill_ms = 0;                               // that ended well; 0 = none
     std::map<std::pair<std::string, std::string>, Waiting> jobs;  // by kind and state
 };
 
@@ -117,6 +118,9 @@ struct Monitor::Impl {
     Result<Work> look_at_work() {
         Work seen;
         DAVENPORT_ASSIGN(seen.deliveries, parts.deliveries.waiting());
+        if (parts.last_drill_ms) {
+            DAVENPORT_ASSIGN(seen.last_drill_ms, parts.last_drill_ms());
+        }
         DAVENPORT_ASSIGN(const auto jobs, parts.runner.unended(looked_at_jobs));
         for (const jobs::Job& job : jobs) {
             const std::pair key(job.kind, std::string(jobs::to_text(job.state)));
@@ -189,6 +193,10 @@ struct Monitor::Impl {
     static void sample_work(metrics::Samples& samples, const Work& seen, std::int64_t now_ms) {
         samples.gauge("davenport_webhook_queue_length", "Deliveries that are to be sent (again).",
                       static_cast<double>(seen.deliveries));
+        if (seen.last_drill_ms != 0)
+            samples.gauge("davenport_drill_last_success_timestamp_seconds",
+                          "When the newest drill that found its backup recoverable ended.",
+                          static_cast<double>(seen.last_drill_ms) / 1000);
         for (const auto& [key, waiting] : seen.jobs) {
             const metrics::Labels labels{{"kind", key.first}, {"state", key.second}};
             samples.gauge("davenport_jobs", "Jobs that wait or run, of all instances.",

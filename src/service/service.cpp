@@ -229,9 +229,9 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_TRY(impl->handle_drills());
     DAVENPORT_TRY(impl->add_schedules());
 
-    impl->monitor = std::make_unique<Monitor>(
-        Monitor::Parts{impl->metrics, impl->clock, *impl->control, *impl->vault, *impl->runner,
-                       *impl->deliveries, directory});
+    impl->monitor = std::make_unique<Monitor>(Monitor::Parts{
+        impl->metrics, impl->clock, *impl->control, *impl->vault, *impl->runner, *impl->deliveries,
+        directory, [drills = impl->drill_jobs.get()] { return drills->last_success_ms(); }});
 
     if (background != Background::leave) {
         DAVENPORT_ASSIGN(impl->uploads, HeldDirectory::hold(directory + "/uploads",

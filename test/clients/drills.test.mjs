@@ -112,6 +112,16 @@ describe('drills', () => {
     assert.equal((await run(['drill', '--check', file, '--public-key', publicKeyFile])).code, 9);
   });
 
+  it('tells monitoring when a drill ended well last', async () => {
+    const report = await drill();
+    const seconds = await eventually('the figure is fresh', async () => {
+      const { text } = await api.expect(200, 'GET', '/metrics');
+      const [, value] = /^davenport_drill_last_success_timestamp_seconds (\S+)$/m.exec(text) ?? [];
+      return Number(value) >= report.ts_finished / 1000 ? Number(value) : undefined;
+    });
+    assert.ok(Math.abs(seconds * 1000 - report.ts_finished) < 1);
+  });
+
   it('is listed, for auditors too, who may not start one', async () => {
     const { id: drillId } = await drill();
     const auditor = await fixture.apiOf('auditor');

@@ -15,6 +15,8 @@ void describe_monitoring(openapi::Document& document);
 void describe_jobs(openapi::Document& document);
 void describe_retention(openapi::Document& document);
 void describe_audit(openapi::Document& document);
+void describe_schedules(openapi::Document& document);
+void describe_drills(openapi::Document& document);
 void describe_chat(openapi::Document& document);
 void describe_couchdb(openapi::Document& document);
 

@@ -7,6 +7,7 @@
 #include "davenport/vault/vault.hpp"
 #include "davenport/webhooks/delivery_queue.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ class Monitor {
         jobs::Runner& runner;
         webhooks::DeliveryQueue& deliveries;
         std::string data_directory;
+        // When the newest drill that found its backup recoverable ended, Unix milliseconds; 0 =
+        // there is none. Empty: nothing is said of it.
+        std::function<Result<std::int64_t>()> last_drill_ms = {};
     };
     explicit Monitor(Parts parts);
     ~Monitor();  // waits for a look under way

@@ -9,6 +9,8 @@ openapi::Document describe_routes() {
     describe_jobs(document);
     describe_retention(document);
     describe_audit(document);
+    describe_schedules(document);
+    describe_drills(document);
     describe_access(document);
     describe_monitoring(document);
     describe_chat(document);
