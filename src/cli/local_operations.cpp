@@ -174,24 +174,44 @@ class LocalOperations final : public Operations {
     }
 
     Result<json::object> create_schedule(const json::object& wanted) override {
-        DAVENPORT_ASSIGN(const auto schedule, service_->schedules().create(wanted));
+        DAVENPORT_ASSIGN(const auto schedule,
+                         service::recorded(
+                             service_->audit(), service::command_line_event("schedule.create"),
+                             [&] { return service_->schedules().create(wanted); },
+                             [](const schedules::Schedule& made, audit::Event& event) {
+                                 event.target = made.id;
+                             }));
         return service_->schedules().to_json(schedule);
     }
 
     Result<json::object> schedule(const std::string& id, std::string_view verb) override {
-        auto& schedules = service_->schedules();
-        DAVENPORT_ASSIGN(const auto schedule, verb == "pause"    ? schedules.pause(id)
-                                              : verb == "resume" ? schedules.resume(id)
-                                                                 : schedules.get(id));
-        return schedules.to_json(schedule);
+        auto& known = service_->schedules();
+        if (verb.empty()) {
+            DAVENPORT_ASSIGN(const auto schedule, known.get(id));
+            return known.to_json(schedule);
+        }
+        DAVENPORT_ASSIGN(const auto schedule,
+                         service::recorded(
+                             service_->audit(),
+                             service::command_line_event(fmt::format("schedule.{}", verb), id),
+                             [&] { return verb == "pause" ? known.pause(id) : known.resume(id); },
+                             [](const schedules::Schedule&, audit::Event&) {}));
+        return known.to_json(schedule);
     }
 
     Result<> remove_schedule(const std::string& id) override {
-        return service_->schedules().remove(id);
+        return service::recorded(service_->audit(),
+                                 service::command_line_event("schedule.delete", id),
+                                 [&] { return service_->schedules().remove(id); });
     }
 
     Result<json::object> run_schedule(const std::string& id) override {
-        DAVENPORT_TRY(service_->schedules().run(id));
+        DAVENPORT_TRY(service::recorded(
+            service_->audit(), service::command_line_event("schedule.run", id),
+            [&] { return service_->schedules().run(id); },
+            [](const std::string& job, audit::Event& event) {
+                event.details.emplace_back("job", job);
+            }));
         for (;;) {
             DAVENPORT_ASSIGN(json::object shown, schedule(id, ""));
             const json::object* run = object_member(shown, "last_run");
@@ -202,8 +222,15 @@ class LocalOperations final : public Operations {
 
     Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) override {
         service::Drills& drills = service_->drills();
-        DAVENPORT_ASSIGN(const std::string id, drills.start({wishes.backup_id, wishes.target,
-                                                             wishes.webhook_url, "command line"}));
+        DAVENPORT_ASSIGN(
+            const std::string id,
+            service::recorded(
+                service_->audit(), service::command_line_event("drill.start"),
+                [&] {
+                    return drills.start(
+                        {wishes.backup_id, wishes.target, wishes.webhook_url, "command line"});
+                },
+                [](const std::string& made, audit::Event& event) { event.target = made; }));
         for (;;) {
             const auto ended = drills.wait(id, glance);
             if (ended) return drills.report(id);
