@@ -40,8 +40,11 @@ describe('disaster recovery', () => {
     await api.backup();
     documents = await everything(api);
     assert.equal(documents.size, 152);
-    // All that is left.
+    // All that is left: the vault, and keys if there are any.
     await cp(join(lost.dataDir, 'vault'), join(directory, 'rescued/vault'), { recursive: true });
+    for (const name of await readdir(lost.dataDir)) {
+      if (name.endsWith('.pem')) await cp(join(lost.dataDir, name), join(directory, 'rescued', name));
+    }
     await lost.remove();
     if (onCouchDb) newCouchDb = await CouchDb.start();
   });
