@@ -3,7 +3,8 @@
 namespace davenport::cli {
 namespace {
 
-// CLI11 tells a value's type and its checks in one text: "TEXT:{fresh,exact}".
+// CLI11 tells a value's type and its checks in one text: "TEXT:{fresh,exact}", "INT:INT in [1 -
+// 9]".
 std::vector<std::string> choices_of(const std::string& type) {
     std::vector<std::string> choices;
     const std::size_t open = type.find('{');
@@ -28,7 +29,7 @@ Argument describe(const CLI::Option& option) {
 
     const std::string type = option.get_type_name();
     argument.choices = choices_of(type);
-    argument.label = argument.choices.empty() ? type : "CHOICE";
+    argument.label = type.substr(0, type.find(':'));
     if (option.get_items_expected_max() == 0) {
         argument.value = Argument::Value::none;
         argument.label.clear();
