@@ -123,11 +123,16 @@ void add_audit(CLI::App& program, Work& chosen) {
     {
         const auto [command, options] =
             add("verify", "Check every line; exit code 9 when something is not as written", verify);
-        command->add_option("--file", options->file, "an exported log, without the service");
-        command->add_option("--public-key", options->public_keys,
-                            "PEM file: who may have signed it; may be repeated");
-        command->add_option("--earlier", options->earlier,
-                            "an earlier export, of which nothing may be missing");
+        command->add_option("--file", options->file, "an exported log, without the service")
+            ->type_name("FILE");
+        command
+            ->add_option("--public-key", options->public_keys,
+                         "PEM file: who may have signed it; may be repeated")
+            ->type_name("FILE");
+        command
+            ->add_option("--earlier", options->earlier,
+                         "an earlier export, of which nothing may be missing")
+            ->type_name("FILE");
         options->add_output_options(*command);
     }
 }

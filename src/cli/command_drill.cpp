@@ -100,9 +100,12 @@ void add_drill(CLI::App& program, Work& chosen) {
     command->add_option("--webhook", options->webhook_url, "URL that is sent the report");
     command->add_flag("--list", options->list, "list earlier drills, newest first");
     command->add_option("--report", options->report_id, "print the report of an earlier drill");
-    command->add_option("--check", options->check_file,
-                        "check a report that was saved (drill --json), without any service");
-    command->add_option("--public-key", options->key_file, "PEM file for --check");
+    command
+        ->add_option("--check", options->check_file,
+                     "check a report that was saved (drill --json), without any service")
+        ->type_name("FILE");
+    command->add_option("--public-key", options->key_file, "PEM file for --check")
+        ->type_name("FILE");
     options->add_data_options(*command);
     options->add_service_options(*command);
     options->add_output_options(*command);

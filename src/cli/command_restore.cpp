@@ -62,7 +62,9 @@ void add_restore(CLI::App& program, Work& chosen) {
     auto* command = program.add_subcommand(
         "restore", "Restore a backup, or a file that holds a backup doc, and wait for the end");
     const auto options = std::make_shared<Options>();
-    command->add_option("SOURCE", options->wishes.source, "a backup's id or a file")->required();
+    command->add_option("SOURCE", options->wishes.source, "a backup's id or a file")
+        ->required()
+        ->type_name("FILE");
     command->add_option("--skip-components", options->wishes.skip_components,
                         "id of a components document to leave alone; may be repeated");
     command->add_option("--skip-sessions", options->wishes.skip_sessions, "the same for sessions");

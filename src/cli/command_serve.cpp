@@ -6,6 +6,7 @@
 #include "davenport/logging/logging.hpp"
 #include "davenport/service/service.hpp"
 #include "output.hpp"
+#include "service_manager.hpp"
 
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -121,6 +122,7 @@ int run(const CommonOptions& options) {
     public_url.set_value(settings->http.public_url.empty() ? url : settings->http.public_url);
     if (print_result(fmt::format("listening on {}\n", url)) != exit_success)
         return exit_operation_failed;
+    tell_ready();
 
     int received = 0;
     sigwait(&signals, &received);
@@ -131,6 +133,8 @@ int run(const CommonOptions& options) {
     std::signal(SIGINT, SIG_DFL);
     (*service)->monitor().begin_draining();
     const milliseconds deadline(settings->http.drain_timeout_ms);
+    // Requests first, then jobs; and some time to close what is open.
+    tell_stopping(2 * deadline + std::chrono::seconds(30));
     if (!(*server)->drain(deadline)) spdlog::warn("some requests did not finish in time");
     server->reset();
     (*service)->stop(deadline);

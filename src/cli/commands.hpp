@@ -10,6 +10,7 @@ namespace davenport::cli {
 using Work = std::function<int()>;
 
 void add_serve(CLI::App& program, Work& chosen);
+void add_generate(CLI::App& program, Work& chosen);
 void add_keys(CLI::App& program, Work& chosen);
 void add_apps(CLI::App& program, Work& chosen);
 void add_backup(CLI::App& program, Work& chosen);

@@ -10,13 +10,15 @@ void CommonOptions::add_data_options(CLI::App& command) {
     for (const CLI::App* above = command.get_parent(); above && above->get_parent();
          above = above->get_parent())
         command_ = above->get_name() + " " + command_;
-    command.add_option("--config", config_file, "configuration file (TOML)");
-    command.add_option("--data", data_directory, "data directory (default: ./davenport-data)");
-    command.add_option("--couchdb", couchdb_url, "CouchDB cluster that holds the databases");
+    command.add_option("--config", config_file, "configuration file (TOML)")->type_name("FILE");
+    command.add_option("--data", data_directory, "data directory (default: ./davenport-data)")
+        ->type_name("DIR");
+    command.add_option("--couchdb", couchdb_url, "CouchDB cluster that holds the databases")
+        ->type_name("URL");
 }
 
 void CommonOptions::add_service_options(CLI::App& command) {
-    command.add_option("--url", url, "work on the running service at this URL");
+    command.add_option("--url", url, "work on the running service at this URL")->type_name("URL");
     command.add_option(
         "--key", key,
         "KEY:SECRET for --url; the environment variable DAVENPORT_KEY keeps it out of "

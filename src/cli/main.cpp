@@ -48,6 +48,7 @@ int main(int count, char** arguments) {
     program.require_subcommand(1);
     Work chosen;
     add_serve(program, chosen);
+    add_generate(program, chosen);
     add_keys(program, chosen);
     add_apps(program, chosen);
     add_backup(program, chosen);

@@ -4,6 +4,7 @@
 #include "davenport/documents/couchdb.hpp"
 #include "impl.hpp"
 #include "measured_stores.hpp"
+#include "user.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -153,6 +154,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     auto impl = std::make_unique<Impl>();
     impl->settings = settings;
     const std::string& directory = settings.data.directory;
+    DAVENPORT_TRY(check_user(directory));
     DAVENPORT_TRY(make_directory(directory));
     impl->spool_directory = directory + "/spool";
     DAVENPORT_TRY(make_directory(impl->spool_directory));

@@ -124,6 +124,27 @@ TEST_CASE("credentials do not stay in the URL of a CouchDB") {
               .message.find("winners or leaves") != std::string::npos);
 }
 
+TEST_CASE("the example file holds every setting with its default") {
+    const test::TemporaryDirectory directory;
+    const std::string example = config::example_file("/a \"quoted\" directory");
+    const auto as_written = config::load(write_file(directory, example), {}, {}).value();
+    CHECK(as_written.data.directory == "/a \"quoted\" directory");
+
+    // Without the sign of a comment, every line is accepted and changes nothing.
+    std::istringstream lines(config::example_file(""));
+    std::string uncommented;
+    for (std::string line; std::getline(lines, line);)
+        uncommented +=
+            (line.starts_with("#") && !line.starts_with("# ") ? line.substr(1) : line) + "\n";
+    for (const config::SettingInfo& setting : config::setting_table())
+        CHECK_THAT(uncommented,
+                   Contains("\n" + setting.name + " = " + setting.default_value + "\n"));
+    const auto defaults = config::load(write_file(directory, uncommented), {}, {}).value();
+    CHECK(defaults.data.directory == "davenport-data");
+    CHECK(defaults.http.workers == config::Settings{}.http.workers);
+    CHECK(defaults.backup.skipped_types == config::Settings{}.backup.skipped_types);
+}
+
 TEST_CASE("the documentation names every setting with its default") {
     std::ifstream file(DOCUMENTATION);
     std::ostringstream text;

@@ -137,6 +137,10 @@ struct SettingInfo {
 };
 std::vector<SettingInfo> setting_table();
 
+// A configuration file with every setting, commented out, with its default and meaning. A data
+// directory that is not empty is set.
+std::string example_file(std::string_view data_directory);
+
 // file (may be empty) < environment ("NAME=value" entries) < overrides ("section.name" -> text). An
 // unknown key, a bad value or an unknown DAVENPORT_… variable is invalid_argument and names the key
 // and the place.
