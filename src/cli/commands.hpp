@@ -22,5 +22,6 @@ void add_prune(CLI::App& program, Work& chosen);
 void add_pin(CLI::App& program, Work& chosen);
 void add_unpin(CLI::App& program, Work& chosen);
 void add_jobs(CLI::App& program, Work& chosen);
+void add_encryption(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

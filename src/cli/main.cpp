@@ -60,6 +60,7 @@ int main(int count, char** arguments) {
     add_pin(program, chosen);
     add_unpin(program, chosen);
     add_jobs(program, chosen);
+    add_encryption(program, chosen);
 
     try {
         program.parse(count, arguments);

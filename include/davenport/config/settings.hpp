@@ -100,6 +100,14 @@ struct Settings {
         std::string policy_file;  // JSON role -> actions; empty = built in
     } access;
     struct {
+        // One of the two, or recipients, switches it on (docs/encryption.md).
+        std::string key_file;  // a master key
+        std::string key;       // the same as text, for the environment
+        std::vector<std::string> old_key_files;
+        std::vector<std::string> recipients;
+        std::string identity_file;
+    } encryption;
+    struct {
         std::string level = "info";   // trace, debug, info, warn, error
         std::string format = "text";  // or json
     } log;
