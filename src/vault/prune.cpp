@@ -98,7 +98,8 @@ Result<Reclaimed> Vault::weigh(const std::vector<std::string>& ids) const {
     const blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const std::set<std::string> gone = existing(*chain, ids);
-    DAVENPORT_ASSIGN(const Unneeded unneeded, Unneeded::find(store, without(*chain, gone), impl_->keys));
+    DAVENPORT_ASSIGN(const Unneeded unneeded,
+                     Unneeded::find(store, without(*chain, gone), impl_->keys));
     Reclaimed reclaimed;
     for (const blobs::BlobInfo& blob : unneeded.blobs()) count(blob, reclaimed);
     DAVENPORT_ASSIGN(const auto manifests, store.list("manifests/"));
