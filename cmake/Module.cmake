@@ -23,3 +23,10 @@ function(davenport_test name)
   add_test(NAME ${name} COMMAND test_${name} --order rand --rng-seed time)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# The same program once more, on encrypted vaults.
+function(davenport_test_encrypted name)
+  add_test(NAME ${name}.encrypted COMMAND test_${name} --order rand --rng-seed time)
+  set_tests_properties(${name}.encrypted PROPERTIES
+    TIMEOUT 300 ENVIRONMENT "DAVENPORT_TEST_ENCRYPTION=${ARGV1}")
+endfunction()

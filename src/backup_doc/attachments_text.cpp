@@ -50,13 +50,18 @@ Result<bool> AttachmentsText::append_piece(std::string& out) {
     if (!blob_) DAVENPORT_TRY(begin_attachment(out));
     const std::uint64_t count = std::min(attachment.length - position_, piece_bytes);
     if (count > 0) {
-        DAVENPORT_TRY(blob_->read(position_, count, bytes_));
-        hash_.update(bytes_);
+        auto read = blob_->read(position_, count, bytes_);
+        if (!read) {
+            Error error = std::move(read).error();
+            error.message =
+                fmt::format("its attachment \"{}\": {}", attachment.name, error.message);
+            return fail(std::move(error));
+        }
         position_ += count;
         append_base64(out, bytes_);
     }
     if (position_ < attachment.length) return true;
-    DAVENPORT_TRY(end_attachment(out));
+    end_attachment(out);
     return current_ < attachments_.size();
 }
 
@@ -83,15 +88,10 @@ Result<> AttachmentsText::begin_attachment(std::string& out) {
     return {};
 }
 
-Result<> AttachmentsText::end_attachment(std::string& out) {
-    const Attachment& attachment = attachments_[current_];
-    if (to_hex(as_bytes(hash_.finish())) != attachment.sha256)
-        return fail(ErrorCode::corrupt,
-                    "the bytes of its attachment \"{}\" are not what was stored", attachment.name);
+void AttachmentsText::end_attachment(std::string& out) {
     blob_.reset();
     ++current_;
     out += current_ == attachments_.size() ? "\"}}" : "\"}";
-    return {};
 }
 
 }  // namespace davenport::backup_doc

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "davenport/base/hash.hpp"
 #include "davenport/base/result.hpp"
 #include "davenport/vault/vault.hpp"
 
@@ -30,14 +29,13 @@ class AttachmentsText {
     };
     explicit AttachmentsText(const vault::Vault& vault) : vault_(vault) {}
     Result<> begin_attachment(std::string& out);
-    Result<> end_attachment(std::string& out);
+    void end_attachment(std::string& out);
 
     const vault::Vault& vault_;
     std::vector<Attachment> attachments_;
     std::size_t current_ = 0;
     std::unique_ptr<blobs::BlobReader> blob_;  // of the current one; nullptr = not begun
     std::uint64_t position_ = 0;
-    Sha256 hash_;
     std::string bytes_;
 };
 

@@ -16,7 +16,8 @@ const ErrorTraits& traits(ErrorCode code) {
         {"unavailable", 503, 8, true},       {"timeout", 504, 8, true},
         {"corrupt", 500, 9, false},          {"io", 500, 10, true},
         {"no_space", 507, 10, true},         {"unsupported", 501, 3, false},
-        {"cancelled", 503, 11, true},        {"internal", 500, 12, false},
+        {"cancelled", 503, 11, true},        {"locked", 423, 13, false},
+        {"internal", 500, 12, false},
     };
     return rows[static_cast<int>(code)];
 }

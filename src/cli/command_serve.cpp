@@ -4,6 +4,7 @@
 #include "davenport/api/routes.hpp"
 #include "davenport/http/server.hpp"
 #include "davenport/logging/logging.hpp"
+#include "davenport/service/encryption.hpp"
 #include "davenport/service/service.hpp"
 #include "output.hpp"
 #include "service_manager.hpp"
@@ -97,6 +98,9 @@ int run(const CommonOptions& options) {
     logging::configure(*format, settings->log.level);
     const Address address = parse_address(settings->http.listen);
 
+    // Before anything is read or written.
+    if (const auto checked = service::check_keys(*settings); !checked)
+        return report(checked.error());
     auto service = service::Service::open(*settings, service::Service::Background::run);
     if (!service) return report(service.error());
 

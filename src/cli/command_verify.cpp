@@ -33,6 +33,11 @@ int run(const Options& options) {
                             number_or_zero(*verification, "segments"),
                             number_or_zero(*verification, "attachments"),
                             static_cast<double>(number_or_zero(*verification, "bytes")) / 1e6);
+        if (const auto sealed = number_or_zero(*verification, "undecrypted"); sealed != 0)
+            text += fmt::format(
+                "{} encrypted objects: their stored bytes were checked, their contents were not "
+                "decrypted, because the key is not here\n",
+                sealed);
         code = print_result(text);
     }
     return unsound_code != exit_success ? unsound_code : code;

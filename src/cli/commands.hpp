@@ -26,5 +26,6 @@ void add_jobs(CLI::App& program, Work& chosen);
 void add_audit(CLI::App& program, Work& chosen);
 void add_schedules(CLI::App& program, Work& chosen);
 void add_drill(CLI::App& program, Work& chosen);
+void add_encryption(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

@@ -64,6 +64,7 @@ int main(int count, char** arguments) {
     add_audit(program, chosen);
     add_schedules(program, chosen);
     add_drill(program, chosen);
+    add_encryption(program, chosen);
 
     try {
         program.parse(count, arguments);

@@ -141,6 +141,12 @@ const Row rows[] = {
      "PEM private key (Ed25519) that signs; empty: DATA/signing-key.pem, made at the first start"},
     {DAVENPORT_SETTING(signing, earlier_keys_file),
      "PEM public keys that signed before, oldest first; empty: none"},
+    {DAVENPORT_SETTING(encryption, key_file), "master key that encrypts the vault; empty: none"},
+    {DAVENPORT_SETTING(encryption, key), "the master key itself, in base64; for the environment"},
+    {DAVENPORT_SETTING(encryption, old_key_files), "master keys that only open older backups"},
+    {DAVENPORT_SETTING(encryption, recipients),
+     "public keys that backups are encrypted for; this machine need not be able to read them"},
+    {DAVENPORT_SETTING(encryption, identity_file), "private keys of recipients: opens backups"},
     {DAVENPORT_SETTING(log, level), "trace, debug, info, warn or error"},
     {DAVENPORT_SETTING(log, format), "text, or json: one object a line"},
     {DAVENPORT_SETTING(metrics, access),
@@ -350,6 +356,9 @@ Result<> check(const Settings& settings) {
         return fail(ErrorCode::invalid_argument,
                     "backup.revisions is \"{}\"; it must be winners or leaves", revisions);
     DAVENPORT_TRY(check_retention(settings));
+    if (!settings.encryption.key_file.empty() && !settings.encryption.key.empty())
+        return fail(ErrorCode::invalid_argument,
+                    "encryption.key_file and encryption.key exclude each other");
     const std::string& listen = settings.http.listen;
     const std::size_t colon = listen.rfind(':');
     int port = -1;

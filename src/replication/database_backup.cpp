@@ -57,7 +57,7 @@ class DatabaseBackup::SegmentSink {
             backup_.entry_.documents -= before == Held::document ? 1 : 0;
         }
         if (!writer_) {
-            DAVENPORT_ASSIGN(writer_, vault::SegmentWriter::create(backup_.vault_.store()));
+            DAVENPORT_ASSIGN(writer_, backup_.vault_.create_segment());
         }
         return writer_->append(record);
     }
@@ -66,8 +66,7 @@ class DatabaseBackup::SegmentSink {
         if (!writer_) return {};
         DAVENPORT_ASSIGN(auto reference, writer_->finish());
         if (presence_ && (backup_.repeats_ || backup_.catches_up_)) {
-            DAVENPORT_ASSIGN(auto reader,
-                             vault::SegmentReader::open(backup_.vault_.store(), reference));
+            DAVENPORT_ASSIGN(auto reader, backup_.vault_.open_segment(reference));
             backup_.segments_.push_back(std::move(reader));
         }
         list(std::move(reference));
@@ -150,9 +149,30 @@ Result<> DatabaseBackup::choose_base() {
         base_.reset();
         return {};
     }
+    DAVENPORT_ASSIGN(const bool out_of_reach, is_out_of_reach());
+    if (out_of_reach) {
+        base_.reset();
+        return {};
+    }
     entry_.segments = base_->segments;
     entry_.documents = base_->documents;
     return {};
+}
+
+// On a machine that can't read its own backups, what would have to be looked up in them can't be
+// known: then everything is backed up anew.
+Result<bool> DatabaseBackup::is_out_of_reach() {
+    if (!vault_.keys().encrypts()) return false;
+    auto opened = vault_.open_segments(*base_);
+    if (opened) {
+        segments_ = std::move(*opened);
+        return false;
+    }
+    if (opened.error().code != ErrorCode::locked) return fail(std::move(opened).error());
+    if (!snapshot_->exact()) return true;
+    if (entry_.skipped_types.empty() || base_->includes(every_type)) return false;
+    DAVENPORT_ASSIGN(const auto skipped, snapshot_->count_by_types(entry_.skipped_types));
+    return !skipped;
 }
 
 Result<> DatabaseBackup::copy_changes() {
@@ -162,6 +182,7 @@ Result<> DatabaseBackup::copy_changes() {
         // The engine has no use for that sequence: everything, then.
         base_.reset();
         entry_.segments.clear();
+        segments_.clear();
         entry_.documents = 0;
         progress_.documents_expected = snapshot_->info().documents;
         changed = snapshot_->changed_since("", options_.revisions);
@@ -265,14 +286,15 @@ Result<> DatabaseBackup::complete(vault::Record& record, const documents::Docume
 }
 
 // What the base's record of the document says about its attachments. An engine whose view is exact
-// is in this process: reading its bytes again costs less than finding the record.
+// is in this process: reading its bytes again costs less than finding the record, unless equal
+// bytes, encrypted twice, would be stored twice.
 Result<std::vector<std::string>> DatabaseBackup::known_attachments(
     const documents::DocumentView& document) const {
     std::vector<std::string> known;
     const bool any = !document.attachments.empty() ||
                      std::any_of(document.other_leaves.begin(), document.other_leaves.end(),
                                  [](const auto& leaf) { return !leaf.attachments.empty(); });
-    if (!any || snapshot_->exact()) return known;
+    if (!any || (snapshot_->exact() && !vault_.keys().encrypts())) return known;
     for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
         DAVENPORT_ASSIGN(const auto cursor, (*segment)->scan_from(document.id));
         DAVENPORT_ASSIGN(const vault::Record* record, cursor->next());

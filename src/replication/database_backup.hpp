@@ -34,6 +34,7 @@ class DatabaseBackup {
     enum class Counting { from_database, by_lookup };
 
     Result<> choose_base();
+    Result<bool> is_out_of_reach();
     Result<> copy_changes();
     Result<> choose_counting();
     Result<> copy_in_order(documents::DocumentCursor& cursor);

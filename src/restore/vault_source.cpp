@@ -1,5 +1,3 @@
-#include "davenport/base/encoding.hpp"
-#include "davenport/base/hash.hpp"
 #include "davenport/base/json.hpp"
 #include "davenport/base/json_text.hpp"
 #include "davenport/restore/source.hpp"
@@ -11,7 +9,7 @@
 namespace davenport::restore {
 namespace {
 
-// The bytes of an attachment in the vault, checked against what its record promises. Opens the blob
+// The bytes of an attachment in the vault, which checks them against their name. Opens the blob
 // with the first read and closes it with the last, because thousands may be waiting.
 class VaultAttachment final : public documents::ByteSource {
   public:
@@ -36,17 +34,11 @@ class VaultAttachment final : public documents::ByteSource {
                             expected_);
             }
             std::memcpy(buffer.data(), piece_.data(), size);
-            hash_.update(piece_);
             offset_ += size;
         }
-        // Before the last bytes are handed out, so that no reader takes them for good.
         if (offset_ == length_) {
             done_ = true;
             blob_.reset();
-            if (to_hex(as_bytes(hash_.finish())) != expected_) {
-                return fail(ErrorCode::corrupt, "attachment blob {} does not have that hash",
-                            expected_);
-            }
         }
         return size;
     }
@@ -58,7 +50,6 @@ class VaultAttachment final : public documents::ByteSource {
     std::uint64_t offset_ = 0;
     bool done_ = false;
     std::unique_ptr<blobs::BlobReader> blob_;
-    Sha256 hash_;
     std::string piece_;
 };
 

@@ -13,7 +13,8 @@ json::object to_json(const vault::Verification& verification) {
                                         {"message", finding.message}});
     return {{"sound", verification.sound()},     {"backups", verification.backups},
             {"segments", verification.segments}, {"attachments", verification.attachments},
-            {"bytes", verification.raw_bytes},   {"findings", std::move(findings)}};
+            {"bytes", verification.raw_bytes},   {"undecrypted", verification.undecrypted},
+            {"findings", std::move(findings)}};
 }
 
 json::object to_json(const restore::Report& dry_run) {

@@ -295,7 +295,8 @@ Result<> refuse_exact_history(const RestoreRequest& request) {
 
 Result<StartedRestore> Service::start_restore(std::string_view backup_id,
                                               const RestoreRequest& request) {
-    DAVENPORT_TRY(impl_->vault->manifest(backup_id));
+    DAVENPORT_ASSIGN(const vault::Manifest manifest, impl_->vault->manifest(backup_id));
+    DAVENPORT_TRY(impl_->vault->check_readable(manifest));
     DAVENPORT_TRY(impl_->check_webhook("client_webhook_url", request.client_webhook_url));
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
     DAVENPORT_TRY(check_source(*source, *impl_->documents, impl_->restore_options(request)));
@@ -331,6 +332,8 @@ Result<StartedRestore> Service::start_restore_of_upload(const std::string& path,
 
 Result<restore::Report> Service::dry_run(std::string_view backup_id,
                                          const RestoreRequest& request) {
+    DAVENPORT_ASSIGN(const vault::Manifest manifest, impl_->vault->manifest(backup_id));
+    DAVENPORT_TRY(impl_->vault->check_readable(manifest));
     DAVENPORT_ASSIGN(const auto source, restore::from_vault(*impl_->vault, backup_id));
     const auto options = impl_->restore_options(request);
     DAVENPORT_TRY(check_source(*source, *impl_->documents, options));

@@ -2,6 +2,7 @@
 
 #include "davenport/base/random.hpp"
 #include "davenport/documents/couchdb.hpp"
+#include "davenport/service/encryption.hpp"
 #include "impl.hpp"
 #include "measured_stores.hpp"
 #include "user.hpp"
@@ -180,9 +181,11 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
 
     DAVENPORT_TRY(impl->open_audit());
 
+    DAVENPORT_ASSIGN(auto ring, load_key_ring(settings));
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
     blobs = measured(std::move(blobs), impl->metrics);
-    DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock));
+    DAVENPORT_ASSIGN(impl->vault,
+                     vault::Vault::open(std::move(blobs), impl->clock, std::move(ring)));
 
     if (!settings.access.policy_file.empty()) {
         DAVENPORT_ASSIGN(impl->own_policy, load_policy(settings.access.policy_file));

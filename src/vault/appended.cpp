@@ -4,6 +4,7 @@
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
 #include "davenport/base/sealed_text.hpp"
+#include "sealed_blob.hpp"
 #include "vault_impl.hpp"
 
 #include <charconv>
@@ -66,12 +67,13 @@ Result<AppendedBlob> decode_appended_header(const blobs::BlobReader& blob) {
 
 // The newest blob of each name, by name.
 Result<std::map<std::string, AppendedBlob>> newest_of_each(const blobs::BlobStore& store,
-                                                           std::string_view backup_id) {
+                                                           std::string_view backup_id,
+                                                           const Keys& keys) {
     DAVENPORT_ASSIGN(const std::string prefix, prefix_of(backup_id));
     std::map<std::string, AppendedBlob> newest;
     DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));
     for (const blobs::BlobInfo& blob : blobs) {
-        auto header = read_appended_header(store, blob.name);
+        auto header = read_appended_header(store, blob.name, &keys);
         if (!header && header.error().code == ErrorCode::not_found) continue;  // just removed
         if (!header) return fail(std::move(header).error());
         std::string name = header->attachment.name;
@@ -94,9 +96,12 @@ std::string encode_appended_header(const Appended& attachment, std::string_view 
     return header + text;
 }
 
-Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const std::string& name) {
-    DAVENPORT_ASSIGN(const auto blob, store.open(name));
-    auto appended = decode_appended_header(*blob);
+Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const std::string& name,
+                                          const Keys* keys) {
+    DAVENPORT_ASSIGN(auto stored, store.open(name));
+    const auto blob = open_blob(std::move(stored), keys);
+    auto appended =
+        blob ? decode_appended_header(**blob) : Result<AppendedBlob>(fail(blob.error()));
     if (!appended) {
         Error error = std::move(appended).error();
         error.message = fmt::format("{}: {}", name, error.message);
@@ -106,9 +111,10 @@ Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const s
     return appended;
 }
 
-Result<std::string> read_appended_bytes(const blobs::BlobStore& store,
-                                        const AppendedBlob& appended) {
-    DAVENPORT_ASSIGN(const auto blob, store.open(appended.blob));
+Result<std::string> read_appended_bytes(const blobs::BlobStore& store, const AppendedBlob& appended,
+                                        const Keys* keys) {
+    DAVENPORT_ASSIGN(auto stored, store.open(appended.blob));
+    DAVENPORT_ASSIGN(const auto blob, open_blob(std::move(stored), keys));
     std::string bytes;
     DAVENPORT_TRY(
         blob->read(appended.offset, static_cast<std::size_t>(appended.attachment.length), bytes));
@@ -129,26 +135,31 @@ Result<> Vault::append_attachment(std::string_view backup_id, std::string_view n
                     bytes.size(), max_bytes);
     DAVENPORT_ASSIGN(const std::string prefix, prefix_of(backup_id));
     blobs::BlobStore& store = *impl_->store;
-    const std::string header = encode_appended_header(
+    std::string content = encode_appended_header(
         {std::string(name), bytes.size(), impl_->clock.now_ms()}, to_hex(as_bytes(sha256(bytes))));
+    content += bytes;
+    if (impl_->keys.encrypts()) {
+        DAVENPORT_ASSIGN(Keys::DataKey key, impl_->keys.make(Keys::Memory::forget));
+        content = seal_bytes(std::move(key), content, Ending::checksum);
+    }
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));
         const unsigned number = blobs.empty() ? 1 : number_of(blobs.back().name) + 1;
         if (number > max_number)
             return fail(ErrorCode::too_many, "too many attachments on the backup '{}'", backup_id);
         DAVENPORT_ASSIGN(const auto writer, store.create());
-        DAVENPORT_TRY(writer->append(header));
-        DAVENPORT_TRY(writer->append(bytes));
+        DAVENPORT_TRY(writer->append(content));
         auto committed = writer->commit(fmt::format("{}{:010}", prefix, number));
         // Two came at once: the other one has the number, so this one counts as the later.
         if (!committed && committed.error().code == ErrorCode::already_exists) continue;
-        return committed;
+        DAVENPORT_TRY(committed);
+        return impl_->keys.keep_stored();
     }
     return fail(ErrorCode::unavailable, "too many attachments are being appended at once");
 }
 
 Result<std::vector<Appended>> Vault::appended(std::string_view backup_id) const {
-    DAVENPORT_ASSIGN(auto newest, newest_of_each(*impl_->store, backup_id));
+    DAVENPORT_ASSIGN(auto newest, newest_of_each(*impl_->store, backup_id, impl_->keys));
     std::vector<Appended> attachments;
     for (auto& [name, blob] : newest) attachments.push_back(std::move(blob.attachment));
     return attachments;
@@ -156,10 +167,10 @@ Result<std::vector<Appended>> Vault::appended(std::string_view backup_id) const 
 
 Result<std::string> Vault::appended_bytes(std::string_view backup_id, std::string_view name) const {
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
-        DAVENPORT_ASSIGN(const auto newest, newest_of_each(*impl_->store, backup_id));
+        DAVENPORT_ASSIGN(const auto newest, newest_of_each(*impl_->store, backup_id, impl_->keys));
         const auto found = newest.find(std::string(name));
         if (found == newest.end()) break;
-        auto bytes = read_appended_bytes(*impl_->store, found->second);
+        auto bytes = read_appended_bytes(*impl_->store, found->second, &impl_->keys);
         // Replaced and collected since it was listed: look again.
         if (!bytes && bytes.error().code == ErrorCode::not_found) continue;
         return bytes;

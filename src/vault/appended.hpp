@@ -13,6 +13,8 @@ namespace davenport::vault {
 //       12       header text: a sealed JSON object {"format":"davenport-appended","version":1,
 //                "name","length","at_ms","sha256","checksum"}
 //                the attachment's bytes, to the end
+//
+// In an encrypted vault all of it stands in a sealed blob with a checksum (sealed_blob.hpp).
 struct AppendedBlob {
     std::string blob;  // its name
     Appended attachment;
@@ -21,8 +23,10 @@ struct AppendedBlob {
 };
 
 std::string encode_appended_header(const Appended& attachment, std::string_view sha256_hex);
-Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const std::string& name);
+Result<AppendedBlob> read_appended_header(const blobs::BlobStore& store, const std::string& name,
+                                          const Keys* keys);
 // The bytes, checked against their hash.
-Result<std::string> read_appended_bytes(const blobs::BlobStore& store, const AppendedBlob& blob);
+Result<std::string> read_appended_bytes(const blobs::BlobStore& store, const AppendedBlob& blob,
+                                        const Keys* keys);
 
 }  // namespace davenport::vault

@@ -20,14 +20,14 @@ std::size_t choose_start(const std::vector<SegmentReference>& segments, std::siz
 }
 
 // Merges into one segment; nullopt when no record is left.
-Result<std::optional<SegmentReference>> write_merged(blobs::BlobStore& store,
+Result<std::optional<SegmentReference>> write_merged(Vault& vault,
                                                      const std::vector<SegmentReference>& inputs,
                                                      Tombstones tombstones) {
-    DAVENPORT_ASSIGN(auto readers, open_all(store, inputs));
+    DAVENPORT_ASSIGN(auto readers, open_all(vault.store(), inputs, &vault.keys()));
     const auto cursor = merge(std::move(readers), tombstones);
     DAVENPORT_ASSIGN(const Record* record, cursor->next());
     if (!record) return std::optional<SegmentReference>();
-    DAVENPORT_ASSIGN(const auto writer, SegmentWriter::create(store));
+    DAVENPORT_ASSIGN(const auto writer, vault.create_segment());
     while (record) {
         DAVENPORT_TRY(writer->append(*record));
         DAVENPORT_ASSIGN(record, cursor->next());
@@ -61,7 +61,7 @@ Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments
         note.oldest = start == 0 && !base->includes(with_tombstones);
         DAVENPORT_ASSIGN(
             note.output,
-            write_merged(*impl_->store, inputs, note.oldest ? Tombstones::hide : Tombstones::show));
+            write_merged(*this, inputs, note.oldest ? Tombstones::hide : Tombstones::show));
         DAVENPORT_TRY(write_note(*impl_->store, note));
         if (note.output) ++written;
     }

@@ -14,35 +14,51 @@ class Collector {
     Result<> collect(std::string_view prefix, const Needed& needed) {
         DAVENPORT_ASSIGN(const auto blobs, store_.list(prefix));
         for (const blobs::BlobInfo& blob : blobs)
-            if (is_old(blob) && !needed(blob.name))
+            if (is_old(blob.modified_ms) && !needed(blob.name))
                 DAVENPORT_TRY(remove_counted(store_, blob, freed_));
         return {};
+    }
+    bool is_old(std::int64_t modified_ms) const {
+        return age_ms_ == 0 || static_cast<double>(now_ms_ - modified_ms) >= age_ms_;
     }
     void add(std::uint64_t bytes) { freed_ += bytes; }
     std::uint64_t freed() const { return freed_; }
 
   private:
-    bool is_old(const blobs::BlobInfo& blob) const {
-        return age_ms_ == 0 || static_cast<double>(now_ms_ - blob.modified_ms) >= age_ms_;
-    }
-
     blobs::BlobStore& store_;
     const double age_ms_;
     const std::int64_t now_ms_;
     std::uint64_t freed_ = 0;
 };
 
+// Wrapped keys that no object is encrypted with; last, and not while some object can't tell.
+// A key goes with all its wrappings.
+Result<> collect_keys(const blobs::BlobStore& store, const Chain& chain, const Keys& keys,
+                      Collector& collector) {
+    DAVENPORT_ASSIGN(const auto vault_keys, keys.list());
+    if (vault_keys.empty()) return {};
+    auto kept = keys_in_use(store, chain);
+    if (!kept) return {};
+    for (const Keys::VaultKey& key : vault_keys)
+        if (!collector.is_old(key.modified_ms)) kept->insert(key.id);
+    return collector.collect("keys/", [&](const std::string& name) {
+        const std::size_t begin = name.find('/') + 1;
+        return kept->contains(name.substr(begin, name.find('/', begin) - begin));
+    });
+}
+
 }  // namespace
 
 // One that can't be read stays: it is evidence, not garbage.
-Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain) {
+Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain,
+                                            const Keys& keys) {
     std::set<std::string> needed;
     for (const ChainNode& node : chain.nodes) {
         if (node.removed) continue;
         DAVENPORT_ASSIGN(const auto blobs, store.list("appended/" + node.id + "/"));
         std::map<std::string, std::string> newest;
         for (const blobs::BlobInfo& blob : blobs) {
-            auto header = read_appended_header(store, blob.name);
+            auto header = read_appended_header(store, blob.name, &keys);
             if (header) {
                 newest.insert_or_assign(header->attachment.name, blob.name);
             } else {
@@ -70,7 +86,7 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
         "compactions/", [&](const std::string& name) { return live.compactions.contains(name); }));
     DAVENPORT_TRY(collector.collect(
         "segments/", [&](const std::string& name) { return live.segments.contains(name); }));
-    DAVENPORT_ASSIGN(const auto appended, live_appended(store, *chain));
+    DAVENPORT_ASSIGN(const auto appended, live_appended(store, *chain, impl_->keys));
     DAVENPORT_TRY(collector.collect(
         "appended/", [&](const std::string& name) { return appended.contains(name); }));
     const auto attachments = live_attachments(store, live);
@@ -83,6 +99,7 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
     }
     // Else a broken segment can't tell which attachments it needs, so they all stay; that it is
     // broken is for verify to say.
+    DAVENPORT_TRY(collect_keys(store, *chain, impl_->keys, collector));
     return collector.freed();
 }
 

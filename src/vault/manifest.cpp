@@ -45,6 +45,7 @@ json::object to_json(const DatabaseManifest& database) {
     object["started_ms"] = database.started_ms;
     object["finished_ms"] = database.finished_ms;
     put(object, "security", database.security);
+    if (!database.sealed_security.empty()) put(object, "sealed_security", database.sealed_security);
     object["skipped_types"] = to_json(database.skipped_types);
     object["included"] = to_json(database.included);
     json::array segments;
@@ -66,6 +67,9 @@ Result<DatabaseManifest> database_from_json(const json::value& value) {
     DAVENPORT_ASSIGN(database.started_ms, need_integer(*object, "started_ms"));
     DAVENPORT_ASSIGN(database.finished_ms, need_integer(*object, "finished_ms"));
     DAVENPORT_ASSIGN(database.security, need_text(*object, "security"));
+    if (object->contains("sealed_security")) {
+        DAVENPORT_ASSIGN(database.sealed_security, need_text(*object, "sealed_security"));
+    }
     DAVENPORT_ASSIGN(database.skipped_types, need_texts(*object, "skipped_types"));
     DAVENPORT_ASSIGN(database.included, need_texts(*object, "included"));
     DAVENPORT_ASSIGN(const json::array* segments, need_array(*object, "segments"));

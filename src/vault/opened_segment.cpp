@@ -2,6 +2,7 @@
 
 #include "davenport/base/encoding.hpp"
 #include "merkle.hpp"
+#include "nonces.hpp"
 
 #include <algorithm>
 
@@ -13,8 +14,9 @@ constexpr std::uint64_t tail_bytes = 64 * 1024;
 
 }  // namespace
 
-Result<std::unique_ptr<const OpenedSegment>> OpenedSegment::open(
-    const blobs::BlobStore& store, const SegmentReference& reference) {
+Result<std::unique_ptr<const OpenedSegment>> OpenedSegment::open(const blobs::BlobStore& store,
+                                                                 const SegmentReference& reference,
+                                                                 const Keys* keys) {
     std::unique_ptr<OpenedSegment> segment(new OpenedSegment);
     auto blob = store.open(reference.name);
     // Whoever holds a reference was promised the segment: its absence is damage, not a question.
@@ -24,6 +26,22 @@ Result<std::unique_ptr<const OpenedSegment>> OpenedSegment::open(
     segment->blob_ = std::move(*blob);
     segment->reference_ = reference;
     auto read = segment->read_parts();
+    if (read && segment->encrypted()) {
+        auto key = keys ? keys->open(key_field_of(segment->header_))
+                        : Result<crypto::Secret>(fail(ErrorCode::locked, "it is encrypted"));
+        if (key) {
+            segment->key_ = *key;
+            read = segment->decrypt_ids();
+        } else if (key.error().code == ErrorCode::locked ||
+                   key.error().code == ErrorCode::corrupt) {
+            // The segment itself is as it was written.
+            segment->lock_ = std::move(key).error();
+            segment->lock_->message =
+                fmt::format("{}: {}", reference.name, segment->lock_->message);
+        } else {
+            read = fail(std::move(key).error());
+        }
+    }
     if (!read) {
         Error error = std::move(read).error();
         error.message = fmt::format("{}: {}", reference.name, error.message);
@@ -42,13 +60,17 @@ Result<> OpenedSegment::read_parts() {
                     reference_.stored_bytes);
     DAVENPORT_TRY(blob_->read(0, header_bytes, header_));
     if (header_.size() != header_bytes) return fail(ErrorCode::corrupt, "its header is cut off");
+    const std::size_t length = header_length(header_);
+    if (length == 0 || blob_->size() < length + footer_bytes)
+        return fail(ErrorCode::corrupt, "its header is damaged");
+    if (length > header_bytes) DAVENPORT_TRY(blob_->read(0, length, header_));
     std::string tail;
     DAVENPORT_TRY(read_footer(tail));
     DAVENPORT_TRY(check_reference());
     DAVENPORT_TRY(read_index(tail));
     DAVENPORT_TRY(check_root());
-    DAVENPORT_ASSIGN(const std::size_t length_of_header, decode_header(header_));
-    return decode_frames(length_of_header);
+    DAVENPORT_ASSIGN(encryption_, decode_header(header_));
+    return decode_frames();
 }
 
 Result<> OpenedSegment::read_footer(std::string& tail) {
@@ -105,15 +127,15 @@ Result<> OpenedSegment::check_root() const {
     return {};
 }
 
-Result<> OpenedSegment::decode_frames(std::size_t length_of_header) {
+Result<> OpenedSegment::decode_frames() {
     frames_.reserve(static_cast<std::size_t>(footer_.frames));
-    std::uint64_t offset = length_of_header;
+    std::uint64_t offset = header_.size();
     std::uint64_t records = 0;
     std::uint64_t raw_bytes = 0;
     for (std::size_t position = 0; position < index_.size();) {
-        DAVENPORT_ASSIGN(const FrameEntry entry, decode_entry(index_, position));
+        DAVENPORT_ASSIGN(const FrameEntry entry, decode_entry(index_, position, encryption_));
         if (entry.offset != offset || entry.stored_length > footer_.index_offset - offset ||
-            (!frames_.empty() && entry.first_id <= frames_.back().last_id))
+            (!encrypted() && !frames_.empty() && entry.first_id <= frames_.back().last_id))
             return fail(ErrorCode::corrupt, "its frames do not follow one another");
         offset += entry.stored_length;
         records += entry.records;
@@ -126,6 +148,18 @@ Result<> OpenedSegment::decode_frames(std::size_t length_of_header) {
     return {};
 }
 
+Result<> OpenedSegment::decrypt_ids() {
+    crypto::Aead aead(*key_);
+    ids_.reserve(index_.size());
+    for (std::size_t number = 0; number < frames_.size(); ++number) {
+        FrameEntry& frame = frames_[number];
+        DAVENPORT_TRY(open_ids(aead, header_, number, frame, ids_));
+        if (number > 0 && frame.first_id <= frames_[number - 1].last_id)
+            return fail(ErrorCode::corrupt, "its frames do not follow one another");
+    }
+    return {};
+}
+
 Error OpenedSegment::damaged(std::size_t frame, std::string_view reason) const {
     return {ErrorCode::corrupt,
             fmt::format("{}: the documents from '{}' to '{}' are damaged: {}", reference_.name,
@@ -133,14 +167,28 @@ Error OpenedSegment::damaged(std::size_t frame, std::string_view reason) const {
             {}};
 }
 
+Result<> OpenedSegment::read_stored(std::size_t number, std::string& stored) const {
+    const FrameEntry& frame = frames_[number];
+    DAVENPORT_TRY(blob_->read(frame.offset, frame.stored_length, stored));
+    if (stored.size() != frame.stored_length || sha256(stored) != frame.stored_sha256)
+        return fail(ErrorCode::corrupt, "the stored bytes are not what was written");
+    return {};
+}
+
 Result<> OpenedSegment::read_frame(std::size_t number, Decompressor& decompressor,
                                    std::string& stored, std::string& raw) const {
+    if (lock_) return fail(*lock_);
     const FrameEntry& frame = frames_[number];
     // What is not compressed is read where it is needed.
     std::string& bytes = frame.compressed ? stored : raw;
-    DAVENPORT_TRY(blob_->read(frame.offset, frame.stored_length, bytes));
-    if (bytes.size() != frame.stored_length || sha256(bytes) != frame.stored_sha256)
-        return fail(ErrorCode::corrupt, "the stored bytes are not what was written");
+    DAVENPORT_TRY(read_stored(number, bytes));
+    if (key_) {
+        // The nonce follows from the place; any other would be none of this program's.
+        if (frame.nonce != nonce_of(Sealed::frame, number))
+            return fail(ErrorCode::corrupt, "its nonce is that of another frame");
+        DAVENPORT_TRY(
+            crypto::Aead(*key_).decrypt(frame.nonce, header_, bytes, frame.tag, bytes.data()));
+    }
     if (!frame.compressed) return {};
     return decompressor.decompress(stored, frame.raw_length, raw);
 }

@@ -32,12 +32,13 @@ std::string owner_of(const std::string& name) {
 // those are excluded; a compaction whose output goes is ignored.
 class Unneeded {
   public:
-    static Result<Unneeded> find(const blobs::BlobStore& store, const Chain& chain) {
+    static Result<Unneeded> find(const blobs::BlobStore& store, const Chain& chain,
+                                 const Keys& keys) {
         Unneeded found;
         DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
         if (live.unknown) return fail(*live.unknown);
         DAVENPORT_ASSIGN(const auto attachments, live_attachments(store, live));
-        DAVENPORT_ASSIGN(const auto appended, live_appended(store, chain));
+        DAVENPORT_ASSIGN(const auto appended, live_appended(store, chain, keys));
         const std::set<std::string> removed = removed_ids(chain);
         std::set<std::string> known = removed;
         for (const ChainNode& node : chain.nodes) known.insert(node.id);
@@ -97,7 +98,8 @@ Result<Reclaimed> Vault::weigh(const std::vector<std::string>& ids) const {
     const blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const std::set<std::string> gone = existing(*chain, ids);
-    DAVENPORT_ASSIGN(const Unneeded unneeded, Unneeded::find(store, without(*chain, gone)));
+    DAVENPORT_ASSIGN(const Unneeded unneeded,
+                     Unneeded::find(store, without(*chain, gone), impl_->keys));
     Reclaimed reclaimed;
     for (const blobs::BlobInfo& blob : unneeded.blobs()) count(blob, reclaimed);
     DAVENPORT_ASSIGN(const auto manifests, store.list("manifests/"));
@@ -122,7 +124,7 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
         ids.push_back(one.id);
     }
     // What stays must be readable before anything goes: a sound copy may be in what would go.
-    DAVENPORT_TRY(Unneeded::find(store, without(*chain, existing(*chain, ids))));
+    DAVENPORT_TRY(Unneeded::find(store, without(*chain, existing(*chain, ids)), impl_->keys));
 
     Reclaimed reclaimed;
     for (const ChainNode& node : chain->nodes) {
@@ -138,7 +140,7 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
         ++reclaimed.backups;
     }
     DAVENPORT_ASSIGN(const auto left, impl_->catalog.chain());
-    DAVENPORT_ASSIGN(const Unneeded unneeded, Unneeded::find(store, *left));
+    DAVENPORT_ASSIGN(const Unneeded unneeded, Unneeded::find(store, *left, impl_->keys));
     for (const blobs::BlobInfo& blob : unneeded.blobs()) {
         if (progress) DAVENPORT_TRY(progress(reclaimed.backups));
         DAVENPORT_TRY(store.remove(blob.name));

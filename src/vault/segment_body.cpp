@@ -1,6 +1,7 @@
 #include "segment_body.hpp"
 
 #include "davenport/base/encoding.hpp"
+#include "nonces.hpp"
 #include "record_format.hpp"
 
 namespace davenport::vault {
@@ -14,10 +15,28 @@ Result<std::unique_ptr<SegmentBody>> SegmentBody::create(blobs::BlobStore& store
     DAVENPORT_ASSIGN(auto blob, store.create());
     std::unique_ptr<SegmentBody> body(
         new SegmentBody(store, std::move(blob), std::move(compressor)));
-    const std::string header = encode_header();
-    DAVENPORT_TRY(body->blob_->append(header));
-    body->parts_.add(header);
+    std::string key_field;
+    if (options.keys && options.keys->encrypts()) {
+        DAVENPORT_ASSIGN(Keys::DataKey key, options.keys->make(Keys::Memory::keep));
+        body->keys_ = options.keys;
+        body->aead_.emplace(key.secret);
+        key_field = std::move(key.field);
+    }
+    body->header_ = encode_header(key_field);
+    DAVENPORT_TRY(body->blob_->append(body->header_));
+    body->parts_.add(body->header_);
     return body;
+}
+
+// After compression: what is encrypted does not get shorter any more.
+std::string_view SegmentBody::encrypt(std::string_view stored, FrameEntry& entry) {
+    const std::uint64_t frame = footer_.frames;
+    encrypted_.resize(stored.size());
+    entry.nonce = nonce_of(Sealed::frame, frame);
+    entry.tag = aead_->encrypt(entry.nonce, header_, stored, encrypted_.data());
+    sealed_ids_ = seal_ids(*aead_, header_, frame, entry.first_id, entry.last_id);
+    entry.sealed_ids = sealed_ids_;
+    return encrypted_;
 }
 
 Result<> SegmentBody::add(const RawFrame& frame) {
@@ -44,10 +63,11 @@ Result<> SegmentBody::add(const RawFrame& frame) {
     entry.stored_length = static_cast<std::uint32_t>(stored.size());
     entry.raw_length = static_cast<std::uint32_t>(raw.size());
     entry.records = records;
-    entry.stored_sha256 = stored_hash_.update(stored).finish();
-    entry.root = records_.take_root();
     entry.first_id = frame.first_id;
     entry.last_id = frame.last_id;
+    if (aead_) stored = encrypt(stored, entry);
+    entry.stored_sha256 = stored_hash_.update(stored).finish();
+    entry.root = records_.take_root();
     const std::size_t start = index_.size();
     append_entry(index_, entry);
     if (index_.size() > max_index_bytes)
@@ -88,6 +108,7 @@ Result<SegmentReference> SegmentBody::finish(std::uint64_t tombstones,
     reference.stored_bytes = blob_->size();
     reference.raw_bytes = footer_.raw_bytes;
     DAVENPORT_TRY(commit(reference));
+    if (keys_) DAVENPORT_TRY(keys_->keep_stored());
     return reference;
 }
 

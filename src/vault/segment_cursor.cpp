@@ -41,6 +41,7 @@ Result<const Record*> FrameCursor::step() {
 
 Result<const Record*> FrameCursor::seek(std::string_view id) {
     if (error_) return fail(*error_);
+    if (segment_.lock()) return fail(*segment_.lock());
     const std::vector<FrameEntry>& frames = segment_.frames();
     const auto found = std::lower_bound(
         frames.begin(), frames.end(), id,

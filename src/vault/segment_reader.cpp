@@ -50,6 +50,11 @@ class Reader final : public SegmentReader {
     }
 
     const SegmentReference& reference() const override { return segment_->reference(); }
+    bool encrypted() const override { return segment_->encrypted(); }
+    Result<> readable() const override {
+        if (segment_->lock()) return fail(*segment_->lock());
+        return {};
+    }
 
     Result<std::vector<Damage>> verify(
         const std::function<void(std::uint64_t raw_bytes)>& checked) override {
@@ -64,13 +69,15 @@ class Reader final : public SegmentReader {
                 damage.push_back(
                     {std::string(frame.first_id), std::string(frame.last_id), std::move(reason)});
             };
-            auto read = segment_->read_frame(number, decompressor, stored, raw);
-            if (read) {
+            const bool locked = segment_->lock().has_value();
+            auto read = locked ? segment_->read_stored(number, stored)
+                               : segment_->read_frame(number, decompressor, stored, raw);
+            if (read && !locked) {
                 const std::string_view reason = check_records(frame, raw, records, tombstones);
                 if (!reason.empty()) broken(std::string(reason));
-            } else if (read.error().code == ErrorCode::corrupt) {
+            } else if (!read && read.error().code == ErrorCode::corrupt) {
                 broken(read.error().message);
-            } else {
+            } else if (!read) {
                 return fail(std::move(read).error());
             }
             if (checked) checked(frame.raw_length);
@@ -109,7 +116,7 @@ class Reader final : public SegmentReader {
     Result<> verify_whole(std::uint64_t tombstones, std::vector<Damage>& damage) const {
         const std::string first(segment_->frames().front().first_id);
         const std::string last(segment_->frames().back().last_id);
-        if (damage.empty() && tombstones != segment_->footer().tombstones)
+        if (damage.empty() && !segment_->lock() && tombstones != segment_->footer().tombstones)
             damage.push_back({first, last, "the number of deleted documents is wrong"});
         auto list = segment_->read_attachment_list();
         if (list) return {};
@@ -124,8 +131,9 @@ class Reader final : public SegmentReader {
 }  // namespace
 
 Result<std::shared_ptr<SegmentReader>> SegmentReader::open(const blobs::BlobStore& store,
-                                                           const SegmentReference& reference) {
-    DAVENPORT_ASSIGN(auto segment, OpenedSegment::open(store, reference));
+                                                           const SegmentReference& reference,
+                                                           const Keys* keys) {
+    DAVENPORT_ASSIGN(auto segment, OpenedSegment::open(store, reference, keys));
     return std::shared_ptr<SegmentReader>(std::make_shared<Reader>(std::move(segment)));
 }
 

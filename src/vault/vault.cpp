@@ -1,11 +1,19 @@
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
+#include "sealed_blob.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
 
 namespace davenport::vault {
 namespace {
+
+// That the key is there and sound, as far as this process can tell.
+Result<> check_key(const SegmentReader& segment) {
+    auto readable = segment.readable();
+    if (!readable && readable.error().code == ErrorCode::locked) return {};
+    return readable;
+}
 
 Result<> check_attachments(const blobs::BlobStore& store, SegmentReader& segment) {
     DAVENPORT_ASSIGN(const auto names, segment.attachment_names());
@@ -16,14 +24,40 @@ Result<> check_attachments(const blobs::BlobStore& store, SegmentReader& segment
 // Everything that a manifest names is there. Segments in `known` were checked by an earlier commit,
 // as far as their attachments go.
 Result<> check_data(const blobs::BlobStore& store, const Manifest& manifest,
-                    const std::set<std::string>& known) {
+                    const std::set<std::string>& known, const Keys& keys) {
     for (const DatabaseManifest& database : manifest.databases) {
-        DAVENPORT_ASSIGN(const auto readers, open_all(store, database.segments));
-        for (const auto& reader : readers)
+        DAVENPORT_ASSIGN(const auto readers, open_all(store, database.segments, &keys));
+        for (const auto& reader : readers) {
+            DAVENPORT_TRY(check_key(*reader));
             if (!known.contains(reader->reference().name))
                 DAVENPORT_TRY(check_attachments(store, *reader));
+        }
     }
     return {};
+}
+
+// Whoever has no key can take the text of `_security` neither out nor in.
+Result<> seal_security(Manifest& manifest, Keys& keys) {
+    for (DatabaseManifest& database : manifest.databases) {
+        if (database.security.empty() || !keys.encrypts()) continue;
+        DAVENPORT_ASSIGN(Keys::DataKey key, keys.make(Keys::Memory::forget));
+        database.sealed_security = to_base64(seal_bytes(std::move(key), database.security));
+        database.security.clear();
+    }
+    return {};
+}
+
+// After encryption was switched on, no new backup leans on plain segments; nor the other way round.
+enum class Usable { yes, no };
+Result<Usable> open_usable(const blobs::BlobStore& store,
+                           const std::vector<SegmentReference>& segments, const Keys& keys) {
+    DAVENPORT_ASSIGN(const auto readers, open_all(store, segments, &keys));
+    Usable usable = Usable::yes;
+    for (const auto& reader : readers) {
+        DAVENPORT_TRY(check_key(*reader));
+        if (reader->encrypted() != keys.encrypts()) usable = Usable::no;
+    }
+    return usable;
 }
 
 std::set<std::string> segments_of(const blobs::BlobStore& store, const std::string& id) {
@@ -56,19 +90,21 @@ Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view i
 }
 
 Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
-    const blobs::BlobStore& store, const std::vector<SegmentReference>& segments) {
+    const blobs::BlobStore& store, const std::vector<SegmentReference>& segments,
+    const Keys* keys) {
     std::vector<std::shared_ptr<SegmentReader>> readers;
     for (const SegmentReference& segment : segments) {
-        DAVENPORT_ASSIGN(auto reader, SegmentReader::open(store, segment));
+        DAVENPORT_ASSIGN(auto reader, SegmentReader::open(store, segment, keys));
         readers.push_back(std::move(reader));
     }
     return readers;
 }
 
 Result<std::unique_ptr<Vault>> Vault::open(std::unique_ptr<blobs::BlobStore> store,
-                                           const Clock& clock) {
+                                           const Clock& clock, KeyRing ring) {
     if (!store) return fail(ErrorCode::internal, "a vault without a blob store");
-    std::unique_ptr<Vault> vault(new Vault(std::make_unique<Impl>(std::move(store), clock)));
+    std::unique_ptr<Vault> vault(
+        new Vault(std::make_unique<Impl>(std::move(store), clock, std::move(ring))));
     DAVENPORT_TRY(vault->impl_->catalog.chain());
     return vault;
 }
@@ -80,6 +116,24 @@ blobs::BlobStore& Vault::store() {
     return *impl_->store;
 }
 
+Keys& Vault::keys() {
+    return impl_->keys;
+}
+
+const Keys& Vault::keys() const {
+    return impl_->keys;
+}
+
+Result<std::unique_ptr<SegmentWriter>> Vault::create_segment(SegmentOptions options) {
+    options.keys = &impl_->keys;
+    return SegmentWriter::create(*impl_->store, options);
+}
+
+Result<std::shared_ptr<SegmentReader>> Vault::open_segment(
+    const SegmentReference& reference) const {
+    return SegmentReader::open(*impl_->store, reference, &impl_->keys);
+}
+
 Result<std::vector<std::string>> Vault::list() const {
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     std::vector<std::string> ids;
@@ -89,12 +143,42 @@ Result<std::vector<std::string>> Vault::list() const {
 }
 
 Result<Manifest> Vault::manifest(std::string_view id) const {
-    return read_manifest(*impl_->store, id);
+    DAVENPORT_ASSIGN(Manifest manifest, read_manifest(*impl_->store, id));
+    for (DatabaseManifest& database : manifest.databases) {
+        if (database.sealed_security.empty()) continue;
+        auto sealed = from_base64(database.sealed_security);
+        if (!sealed) return fail(ErrorCode::corrupt, "manifests/{}: no sealed security", id);
+        auto security = unseal_bytes(std::move(*sealed), &impl_->keys);
+        // The rest can be read without a key.
+        if (!security && security.error().code == ErrorCode::locked) continue;
+        if (!security) {
+            Error error = std::move(security).error();
+            error.message = fmt::format("manifests/{}: {}", id, error.message);
+            return fail(std::move(error));
+        }
+        database.security = std::move(*security);
+    }
+    return manifest;
 }
 
 Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(
     const DatabaseManifest& database) const {
-    return open_all(*impl_->store, database.segments);
+    DAVENPORT_ASSIGN(auto readers, open_all(*impl_->store, database.segments, &impl_->keys));
+    for (const auto& reader : readers) DAVENPORT_TRY(reader->readable());
+    // There may be none; then what it says of itself is the content.
+    if (database.security.empty() && !database.sealed_security.empty())
+        return fail(ErrorCode::locked, "the backup of '{}' is encrypted, and its key is not here",
+                    database.name);
+    return readers;
+}
+
+Result<> Vault::check_readable(const Manifest& manifest) const {
+    for (const DatabaseManifest& database : manifest.databases) {
+        const auto opened = open_segments(database);
+        // What else may be wrong is told by whoever reads it.
+        if (!opened && opened.error().code == ErrorCode::locked) return fail(opened.error());
+    }
+    return {};
 }
 
 Result<std::unique_ptr<RecordCursor>> Vault::documents(const DatabaseManifest& database) const {
@@ -121,6 +205,7 @@ Result<> Vault::commit(Manifest manifest) {
         manifest.previous_sha256 = head->sha256;
         if (!head->removed) known = segments_of(*impl_->store, head->id);
     }
+    DAVENPORT_TRY(seal_security(manifest, impl_->keys));
     const std::string text = encode(manifest);
     if (text.size() > max_manifest_bytes)
         return fail(ErrorCode::too_large, "the manifest of '{}' has {} bytes, the limit is {}",
@@ -129,11 +214,16 @@ Result<> Vault::commit(Manifest manifest) {
     if (const auto decoded = decode_manifest(text); !decoded)
         return fail(ErrorCode::invalid_argument, "the manifest of '{}': {}", manifest.id,
                     decoded.error().message);
-    DAVENPORT_TRY(check_data(*impl_->store, manifest, known));
-    return blobs::write_all(*impl_->store, "manifests/" + manifest.id, text);
+    DAVENPORT_TRY(check_data(*impl_->store, manifest, known, impl_->keys));
+    DAVENPORT_TRY(impl_->keys.keep_stored());
+    DAVENPORT_TRY(blobs::write_all(*impl_->store, "manifests/" + manifest.id, text));
+    impl_->keys.forget();
+    return {};
 }
 
 Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view database) const {
+    // A backup that goes on from what nobody here can read would be noticed too late.
+    DAVENPORT_TRY(impl_->keys.check());
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     std::optional<Compactions> compactions;
     for (auto node = chain->nodes.rbegin(); node != chain->nodes.rend(); ++node) {
@@ -153,8 +243,12 @@ Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view databas
             DAVENPORT_ASSIGN(compactions, Compactions::load(*impl_->store));
         }
         entry->segments = compactions->apply(std::move(entry->segments)).segments;
-        const auto opened = open_all(*impl_->store, entry->segments);
-        if (opened) return std::optional<DatabaseManifest>(std::move(*entry));
+        const auto opened = open_usable(*impl_->store, entry->segments, impl_->keys);
+        if (opened && *opened == Usable::yes) {
+            entry->sealed_security.clear();  // the next backup has its own
+            return std::optional<DatabaseManifest>(std::move(*entry));
+        }
+        if (opened) continue;
         // Building on a broken backup would break every one after it.
         if (opened.error().code != ErrorCode::not_found &&
             opened.error().code != ErrorCode::corrupt)

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "catalog.hpp"
+#include "davenport/base/hash.hpp"
+#include "davenport/vault/keys.hpp"
 #include "davenport/vault/vault.hpp"
 #include "notes.hpp"
 
@@ -11,19 +13,28 @@
 namespace davenport::vault {
 
 struct Vault::Impl {
-    Impl(std::unique_ptr<blobs::BlobStore> blobs, const Clock& time)
-        : store(std::move(blobs)), clock(time), catalog(*store) {}
+    Impl(std::unique_ptr<blobs::BlobStore> blobs, const Clock& time, KeyRing ring)
+        : store(std::move(blobs)), clock(time), keys(*store, std::move(ring)), catalog(*store) {}
 
     const std::unique_ptr<blobs::BlobStore> store;
     const Clock& clock;
+    Keys keys;
     Catalog catalog;
+    // Plain SHA-256 of attachments that this process has encrypted -> their names, so that equal
+    // ones are stored once.
+    std::mutex stored_mutex;
+    std::map<Sha256Digest, std::string> stored;
     std::mutex commits;            // one change of the set of backups at a time
     std::shared_mutex collection;  // exclusive: garbage collection; shared: what makes new blobs
 };
 
 Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id);
 Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
-    const blobs::BlobStore& store, const std::vector<SegmentReference>& segments);
+    const blobs::BlobStore& store, const std::vector<SegmentReference>& segments,
+    const Keys* keys = nullptr);
+// Ids of the vault keys that some object of the vault, needed or not, is encrypted with. An error
+// when one can't tell.
+Result<std::set<std::string>> keys_in_use(const blobs::BlobStore& store, const Chain& chain);
 std::string attachment_blob(std::string_view sha256_hex);
 
 // What the kept backups need.
@@ -38,7 +49,8 @@ Result<std::set<std::string>> live_attachments(const blobs::BlobStore& store, co
 
 // Of backups that exist, the blobs of appended attachments that were not replaced; unreadable ones,
 // too.
-Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain);
+Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const Chain& chain,
+                                            const Keys& keys);
 
 // The newest pin; nullopt = not pinned.
 Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_view backup_id);
@@ -47,6 +59,13 @@ Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_v
 Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
                                                 const ChainNode& node, const Removal& why,
                                                 std::int64_t now_ms, std::uint64_t& freed);
+// Whether what a blob holds was decrypted, or can't be for want of the key.
+enum class Contents { read, locked };
+// Re-reads a sealed blob to its end; a plain one not.
+Result<Contents> read_through(std::unique_ptr<blobs::BlobReader> blob, const Keys* keys);
+// Adds the stored size to `bytes`.
+Result<Contents> check_attachment(const blobs::BlobStore& store, std::string_view sha256_hex,
+                                  const Keys* keys, std::uint64_t& bytes);
 
 // Removes a blob and adds its size to `freed`.
 Result<> remove_counted(blobs::BlobStore& store, const blobs::BlobInfo& blob, std::uint64_t& freed);

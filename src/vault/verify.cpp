@@ -1,13 +1,10 @@
 #include "appended.hpp"
+#include "sealed_blob.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
 
 namespace davenport::vault {
-
-// In objects.cpp.
-Result<> check_attachment(const blobs::BlobStore& store, std::string_view sha256_hex,
-                          std::uint64_t& bytes);
 
 namespace {
 
@@ -34,8 +31,8 @@ struct PlannedAttachment {
 // whole extent of a damage gets known.
 class Verifier {
   public:
-    Verifier(const blobs::BlobStore& store, const Progress& progress)
-        : store_(store), progress_(progress) {}
+    Verifier(const blobs::BlobStore& store, const Keys& keys, const Progress& progress)
+        : store_(store), keys_(keys), progress_(progress) {}
 
     Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
         result_.findings = check_links(chain);
@@ -52,6 +49,7 @@ class Verifier {
             if (!node.removed &&
                 (ids.empty() || std::find(ids.begin(), ids.end(), node.id) != ids.end()))
                 plan_backup(node);
+        check_keys();
         plan_attachments();
         for (const auto& [name, segment] : segments_) check_segment(segment);
         for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
@@ -116,6 +114,15 @@ class Verifier {
         return segment->attachment_names();
     }
 
+    void check_keys() {
+        const auto wrong = keys_.verify();
+        if (!wrong)
+            return find({}, "keys/",
+                        fmt::format("the keys can't be listed: {}", wrong.error().message));
+        for (const auto& [name, what] : *wrong)
+            find({}, name, fmt::format("a key is damaged: {}", what));
+    }
+
     void advance(std::uint64_t bytes) {
         result_.raw_bytes += bytes;
         if (progress_) progress_(result_.raw_bytes, std::max(all_bytes_, result_.raw_bytes));
@@ -124,7 +131,7 @@ class Verifier {
     void check_segment(const PlannedSegment& planned) {
         ++result_.segments;
         const std::string& name = planned.reference.name;
-        const auto segment = SegmentReader::open(store_, planned.reference);
+        const auto segment = SegmentReader::open(store_, planned.reference, &keys_);
         if (!segment)
             return find(planned.owner, name,
                         fmt::format("all its {} documents are affected: {}",
@@ -133,10 +140,19 @@ class Verifier {
         if (!damages)
             return find(planned.owner, name,
                         fmt::format("it can't be read to its end: {}", damages.error().message));
+        if (const auto readable = (*segment)->readable();
+            !readable && readable.error().code == ErrorCode::locked)
+            ++result_.undecrypted;
+        else if (!readable)
+            find(planned.owner, name,
+                 fmt::format("all its {} documents are affected: {}", planned.reference.records,
+                             readable.error().message));
         for (const SegmentReader::Damage& damage : *damages)
             find(planned.owner, name,
-                 fmt::format("the documents from '{}' to '{}' are damaged: {}", damage.first_id,
-                             damage.last_id, damage.reason));
+                 damage.first_id.empty()
+                     ? fmt::format("documents, which are encrypted, are damaged: {}", damage.reason)
+                     : fmt::format("the documents from '{}' to '{}' are damaged: {}",
+                                   damage.first_id, damage.last_id, damage.reason));
         const auto unlisted = unlisted_.find(name);
         if (damages->empty() && unlisted != unlisted_.end())
             find(planned.owner, name,
@@ -146,8 +162,9 @@ class Verifier {
     void check_attachment_of(const std::string& hash, const PlannedAttachment& planned) {
         ++result_.attachments;
         std::uint64_t bytes = 0;
-        const auto checked = check_attachment(store_, hash, bytes);
+        const auto checked = check_attachment(store_, hash, &keys_, bytes);
         advance(bytes);
+        if (checked && *checked == Contents::locked) ++result_.undecrypted;
         if (!checked)
             find(planned.owner, attachment_blob(hash),
                  fmt::format("an attachment of {} is damaged: {}", documents_with(hash, planned),
@@ -156,7 +173,8 @@ class Verifier {
 
     // The ids of the documents that have the attachment, as far as they can be read.
     std::string documents_with(const std::string& hash, const PlannedAttachment& planned) const {
-        const auto segment = SegmentReader::open(store_, segments_.at(planned.segment).reference);
+        const auto segment =
+            SegmentReader::open(store_, segments_.at(planned.segment).reference, &keys_);
         std::string ids;
         std::size_t count = 0;
         if (segment) {
@@ -176,15 +194,31 @@ class Verifier {
     }
 
     void check_appended(const std::string& name, const std::string& id) {
-        const auto header = read_appended_header(store_, name);
+        if (const auto sealed = check_checksum(name); !sealed)
+            return find({id, {}}, name, sealed.error().message);
+        const auto header = read_appended_header(store_, name, &keys_);
+        if (!header && header.error().code == ErrorCode::locked) {
+            ++result_.undecrypted;
+            return;
+        }
         if (!header) return find({id, {}}, name, header.error().message);
-        if (const auto bytes = read_appended_bytes(store_, *header); !bytes)
+        if (const auto bytes = read_appended_bytes(store_, *header, &keys_); !bytes)
             find({id, {}}, name,
                  fmt::format("the appended attachment '{}' is damaged: {}", header->attachment.name,
                              bytes.error().message));
     }
 
+    // What can be said without the key.
+    Result<> check_checksum(const std::string& name) const {
+        DAVENPORT_ASSIGN(const auto blob, store_.open(name));
+        std::string beginning;
+        if (blob->size() < sealed_signature_bytes) return {};
+        DAVENPORT_TRY(blob->read(0, sealed_signature_bytes, beginning));
+        return begins_sealed(beginning) ? check_sealed(*blob) : Result<>();
+    }
+
     const blobs::BlobStore& store_;
+    const Keys& keys_;
     const Progress& progress_;
     Verification result_;
     std::map<std::string, PlannedSegment> segments_;        // by name
@@ -201,7 +235,9 @@ Result<Verification> Vault::verify(const std::vector<std::string>& ids,
     // A catalog of its own: what was read earlier proves nothing about what is stored now.
     Catalog fresh(*impl_->store);
     DAVENPORT_ASSIGN(const auto chain, fresh.chain());
-    return Verifier(*impl_->store, progress).run(*chain, ids);
+    // Keys of its own, too.
+    const Keys keys(*impl_->store, impl_->keys.ring());
+    return Verifier(*impl_->store, keys, progress).run(*chain, ids);
 }
 
 }  // namespace davenport::vault

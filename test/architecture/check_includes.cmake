@@ -27,8 +27,13 @@ set(allowed_api audit base config metrics http blobs documents vault backup_doc 
     service)
 set(allowed_cli ${allowed_api} api logging)
 
+set(allowed_crypto base)
+foreach(module IN ITEMS vault service api cli)
+  list(APPEND allowed_${module} crypto)
+endforeach()
+
 set(wrong "")
-foreach(module IN ITEMS base config metrics logging http blobs documents retention vault rbac jobs schedules audit webhooks backup_doc
+foreach(module IN ITEMS base config metrics logging http blobs crypto documents retention vault rbac jobs schedules audit webhooks backup_doc
         replication restore drills chat service api cli)
   file(GLOB_RECURSE files
     ${ROOT}/src/${module}/*.?pp ${ROOT}/include/davenport/${module}/*.hpp ${ROOT}/${module}/*.?pp)

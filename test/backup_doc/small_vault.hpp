@@ -4,6 +4,7 @@
 #include "davenport/base/clock.hpp"
 #include "davenport/vault/segment.hpp"
 #include "davenport/vault/vault.hpp"
+#include "support/encryption.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -31,7 +32,7 @@ inline void check_done(const Result<>& result) {
 class SmallVault {
   public:
     explicit SmallVault(std::unique_ptr<blobs::BlobStore> store = blobs::make_memory())
-        : vault_(value_of(vault::Vault::open(std::move(store), clock_))) {}
+        : vault_(value_of(vault::Vault::open(std::move(store), clock_, test::chosen_ring()))) {}
 
     vault::Vault& vault() { return *vault_; }
 
@@ -46,7 +47,7 @@ class SmallVault {
         manifest.included = {"documents"};
         manifest.documents = documents.size();
         if (documents.empty()) return manifest;
-        auto writer = value_of(vault::SegmentWriter::create(vault_->store()));
+        auto writer = value_of(vault_->create_segment());
         for (const StoredDocument& document : documents) {
             vault::Record record;
             record.id = document.id;

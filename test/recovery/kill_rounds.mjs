@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKey, eventually, removeDirectory, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Random } from '../../scripts/lib/random.mjs';
+import { chosenEncryption } from '../clients/lib/encryption.mjs';
 import { WebhookListener } from '../../scripts/lib/webhook_listener.mjs';
 import { Actions } from './actions.mjs';
 import { checkPromises } from './check_promises.mjs';
@@ -25,6 +26,7 @@ const settings = {
   DAVENPORT_WEBHOOKS_FIRST_RETRY_MS: '100',
   // Few segments a backup, so that small edits make compactions frequent.
   DAVENPORT_BACKUP_MAX_SEGMENTS: '3',
+  ...chosenEncryption,
 };
 const actions = new Actions({ model, random, webhookUrl: `${listener.url}/done` });
 

@@ -6,6 +6,7 @@
 #include "davenport/documents/document_text.hpp"
 #include "davenport/replication/backup.hpp"
 #include "support/couchdb_server.hpp"
+#include "support/encryption.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <array>
@@ -178,7 +179,7 @@ inline PlainDatabase contents(const vault::Vault& vault, const vault::DatabaseMa
 }
 
 inline std::unique_ptr<vault::Vault> memory_vault(const Clock& clock) {
-    return must(vault::Vault::open(blobs::make_memory(), clock));
+    return must(vault::Vault::open(blobs::make_memory(), clock, test::chosen_ring()));
 }
 
 inline std::vector<std::string> blob_names(vault::Vault& vault) {

@@ -209,7 +209,8 @@ struct FaultyVault {
     std::shared_ptr<Faults> faults = std::make_shared<Faults>();
 
     Result<std::unique_ptr<vault::Vault>> open(const Clock& clock) {
-        return vault::Vault::open(std::make_unique<FaultyBlobStore>(blobs, faults), clock);
+        return vault::Vault::open(std::make_unique<FaultyBlobStore>(blobs, faults), clock,
+                                  test::chosen_ring());
     }
 };
 

@@ -40,8 +40,8 @@ void build(const std::shared_ptr<blobs::BlobStore>& blobs) {
     options.frame_bytes = 200;
     options.compression = Compression::none;
     const std::string hash = put_attachment(*vault, "attached");
-    const auto old = must(write_segment(vault->store(), old_records(hash), options));
-    const auto young = must(write_segment(vault->store(), young_records(), options));
+    const auto old = must(write_segment(vault->store(), old_records(hash), options, {}));
+    const auto young = must(write_segment(vault->store(), young_records(), options, {}));
     must(vault->commit(backup("backup_1", {entry("components", {old})}, 1)));
     must(vault->commit(backup("backup_2", {entry("components", {old, young})}, 2)));
     must(vault->commit(backup("backup_3", {entry("components", {old, young})}, 3)));

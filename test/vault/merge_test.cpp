@@ -10,7 +10,7 @@ std::vector<std::shared_ptr<SegmentReader>> open_all(const blobs::BlobStore& sto
                                                      const std::vector<SegmentReference>& list) {
     std::vector<std::shared_ptr<SegmentReader>> readers;
     for (const SegmentReference& reference : list)
-        readers.push_back(must(SegmentReader::open(store, reference)));
+        readers.push_back(must(open_segment(store, reference)));
     return readers;
 }
 

@@ -25,7 +25,7 @@ SegmentOptions small_frames(std::size_t bytes) {
 
 std::shared_ptr<SegmentReader> open(const blobs::BlobStore& store,
                                     const SegmentReference& reference) {
-    return must(SegmentReader::open(store, reference));
+    return must(open_segment(store, reference));
 }
 
 }  // namespace
@@ -294,7 +294,7 @@ TEST_CASE("every flipped bit of a segment is found, and never gives a wrong reco
     for (std::uint64_t offset = 0; offset < reference.stored_bytes; ++offset) {
         for (unsigned bit = 0; bit < 8; ++bit) {
             disk.faults->flip(reference.name, offset, static_cast<unsigned char>(1U << bit));
-            const auto reader = SegmentReader::open(*store, reference);
+            const auto reader = open_segment(*store, reference);
             if (!reader) {
                 ++at_open;
                 if (reader.error().code != ErrorCode::corrupt) FAIL(reader.error().message);
@@ -319,17 +319,17 @@ TEST_CASE("every truncation of a segment is found, and so are short reads") {
     const auto store = disk.faulty();
     for (std::uint64_t size = 0; size < reference.stored_bytes; ++size) {
         disk.faults->cut(reference.name, size);
-        CHECK(SegmentReader::open(*store, reference).error().code == ErrorCode::corrupt);
+        CHECK(open_segment(*store, reference).error().code == ErrorCode::corrupt);
         // Also when the manifest was "repaired" to fit.
         SegmentReference other = reference;
         other.stored_bytes = size;
-        CHECK(SegmentReader::open(*store, other).error().code == ErrorCode::corrupt);
+        CHECK(open_segment(*store, other).error().code == ErrorCode::corrupt);
     }
     disk.faults->clear();
     const auto reader = open(*store, reference);
     disk.faults->read_short(reference.name);
     CHECK(reader->scan()->next().error().code == ErrorCode::corrupt);
-    CHECK(SegmentReader::open(*store, reference).error().code == ErrorCode::corrupt);
+    CHECK(open_segment(*store, reference).error().code == ErrorCode::corrupt);
 }
 
 TEST_CASE("a segment is what its reference says") {
@@ -352,7 +352,7 @@ TEST_CASE("a segment is what its reference says") {
         must(blobs::write_all(*store, reference.name, bytes));
         wrong.stored_bytes = other.stored_bytes;
     }
-    CHECK(SegmentReader::open(*store, wrong).error().code == ErrorCode::corrupt);
+    CHECK(open_segment(*store, wrong).error().code == ErrorCode::corrupt);
 }
 
 TEST_CASE("verify names the documents of the broken frame, and a cursor stays with its error") {

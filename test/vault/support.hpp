@@ -2,6 +2,7 @@
 
 #include "davenport/base/clock.hpp"
 #include "davenport/vault/vault.hpp"
+#include "support/encryption.hpp"
 #include "support/faulty_blob_store.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,6 +16,7 @@
 
 namespace davenport::vault::test {
 
+using davenport::test::chosen_ring;
 using davenport::test::Faults;
 using davenport::test::FaultyBlobStore;
 
@@ -48,10 +50,21 @@ inline OwnedRecord tombstone(const std::string& id) {
 
 // nullopt when there is nothing to write.
 inline Result<SegmentReference> write_segment(blobs::BlobStore& store, const Records& records,
-                                              SegmentOptions options = {}) {
+                                              SegmentOptions options = {},
+                                              const KeyRing& ring = chosen_ring()) {
+    Keys keys(store, ring);
+    options.keys = &keys;
     DAVENPORT_ASSIGN(const auto writer, SegmentWriter::create(store, options));
     for (const OwnedRecord& record : records) DAVENPORT_TRY(writer->append(record.view()));
     return writer->finish();
+}
+
+inline Result<std::shared_ptr<SegmentReader>> open_segment(const blobs::BlobStore& store,
+                                                           const SegmentReference& reference,
+                                                           const KeyRing& ring = chosen_ring()) {
+    // Keys only read here.
+    const Keys keys(const_cast<blobs::BlobStore&>(store), ring);
+    return SegmentReader::open(store, reference, &keys);
 }
 
 inline Result<Records> drain(RecordCursor& cursor) {
@@ -92,7 +105,9 @@ struct Disk {
     std::unique_ptr<blobs::BlobStore> faulty() {
         return std::make_unique<FaultyBlobStore>(blobs, faults);
     }
-    std::unique_ptr<Vault> open() { return must(Vault::open(faulty(), clock)); }
+    std::unique_ptr<Vault> open(KeyRing ring = chosen_ring()) {
+        return must(Vault::open(faulty(), clock, std::move(ring)));
+    }
     std::vector<std::string> names(const std::string& prefix) const {
         std::vector<std::string> found;
         for (const auto& blob : must(blobs->list(prefix))) found.push_back(blob.name);

@@ -159,7 +159,8 @@ TEST_CASE("many append at once") {
     davenport::test::TemporaryDirectory directory;
     SystemClock clock;
     const auto open = [&] {
-        return must(Vault::open(must(blobs::open_directory(directory / "v")), clock));
+        return must(
+            Vault::open(must(blobs::open_directory(directory / "v")), clock, chosen_ring()));
     };
     const auto one = open();
     const auto two = open();
@@ -180,7 +181,8 @@ TEST_CASE("two vaults on one directory see each other's backups") {
     davenport::test::TemporaryDirectory directory;
     SystemClock clock;
     const auto open = [&] {
-        return must(Vault::open(must(blobs::open_directory(directory / "v")), clock));
+        return must(
+            Vault::open(must(blobs::open_directory(directory / "v")), clock, chosen_ring()));
     };
     const auto one = open();
     const auto two = open();

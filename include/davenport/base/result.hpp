@@ -29,6 +29,7 @@ enum class ErrorCode {
     no_space,        // disk full or quota reached
     unsupported,     //
     cancelled,       // stopped on request, for instance by a shutdown
+    locked,          // encrypted with a key that is not configured here
     internal,        // our own mistake
 };
 

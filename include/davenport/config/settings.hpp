@@ -120,6 +120,14 @@ struct Settings {
         std::string earlier_keys_file;  // PEM, public keys from before, oldest first; empty = none
     } signing;
     struct {
+        // One of the two, or recipients, switches it on (docs/encryption.md).
+        std::string key_file;  // a master key
+        std::string key;       // the same as text, for the environment
+        std::vector<std::string> old_key_files;
+        std::vector<std::string> recipients;
+        std::string identity_file;
+    } encryption;
+    struct {
         std::string level = "info";   // trace, debug, info, warn, error
         std::string format = "text";  // or json
     } log;

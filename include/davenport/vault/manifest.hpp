@@ -30,6 +30,7 @@ struct DatabaseManifest {
     std::int64_t started_ms = 0;
     std::int64_t finished_ms = 0;
     std::string security;                    // JSON text of _security; empty = none
+    std::string sealed_security;             // the same, encrypted, in base64; empty = it is not
     std::vector<std::string> skipped_types;  // document types left out on purpose
     // "documents", "attachments", "design_documents", "security"; "revisions", "conflicts" and
     // "tombstones" in a backup with full fidelity; "every_type" where no type was left out.

@@ -13,12 +13,16 @@
 
 namespace davenport::vault {
 
+class Keys;  // keys.hpp
+
 enum class Compression { zstd, none };
 
 struct SegmentOptions {
     int zstd_level = 1;                    // 1 to 22
     std::size_t frame_bytes = 512 * 1024;  // raw, 1 to 16 MiB; a record is never split over frames
     Compression compression = Compression::zstd;
+    // Encrypts when these do; null or keys that don't: plain. They must outlive the writer.
+    Keys* keys = nullptr;
 };
 
 // Writes one segment: records in strictly ascending byte order of their ids. Compression and
@@ -36,9 +40,9 @@ class SegmentWriter {
     virtual std::uint64_t records() const = 0;
     virtual std::uint64_t raw_bytes() const = 0;
     // Durable and visible when this returns. The name follows from the content, so writing the same
-    // records again (same options, same zstd) gives the same blob; one that is there already is
-    // re-read, and replaced when it is damaged. At least one record must have been appended. Call
-    // once, last.
+    // records again (same options, same zstd) gives the same blob, unless it is encrypted; one that
+    // is there already is re-read, and replaced when it is damaged. At least one record must have
+    // been appended. Call once, last.
     virtual Result<SegmentReference> finish() = 0;
 };
 
@@ -61,12 +65,14 @@ class SegmentCursor : public RecordCursor {
 };
 
 // An opened segment: header, footer and frame index read and checked against the reference.
-// Thread-safe; cursors are independent of each other and must not outlive the reader.
+// Thread-safe; cursors are independent of each other and must not outlive the reader. An encrypted
+// one opens without its key, too; then no cursor gives a record, and the rest works.
 class SegmentReader {
   public:
     // `corrupt` when the blob is missing, too: whoever holds a reference was promised the segment.
     static Result<std::shared_ptr<SegmentReader>> open(const blobs::BlobStore& store,
-                                                       const SegmentReference& reference);
+                                                       const SegmentReference& reference,
+                                                       const Keys* keys = nullptr);
     virtual ~SegmentReader() = default;
     virtual std::unique_ptr<SegmentCursor> scan() = 0;
     // Starts at the first record whose id is >= `id` (frame index, then inside the frame).
@@ -74,12 +80,16 @@ class SegmentReader {
     // The SHA-256 names (hex) of the attachments its records refer to, sorted, each once.
     virtual Result<std::vector<std::string>> attachment_names() = 0;
     virtual const SegmentReference& reference() const = 0;
+    virtual bool encrypted() const = 0;
+    // Why its records can't be read: `locked` without the key, `corrupt` when the key was changed.
+    virtual Result<> readable() const = 0;
 
     struct Damage {
-        std::string first_id, last_id;  // the documents of the broken frame
+        std::string first_id, last_id;  // the documents of the broken frame; empty when encrypted
         std::string reason;
     };
-    // Re-reads every frame: stored hash, decompression, record structure, order, Merkle root.
+    // Re-reads every frame: stored hash, decompression, record structure, order, Merkle root. Of a
+    // segment that is not readable the stored hash alone.
     // Also the attachment list. Returns what is broken, all of it; an I/O error is an error.
     // `checked` (may be empty) is told the raw bytes of each frame once it was read, sound or not.
     virtual Result<std::vector<Damage>> verify(

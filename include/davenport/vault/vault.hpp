@@ -2,6 +2,7 @@
 
 #include "davenport/base/clock.hpp"
 #include "davenport/blobs/blob_store.hpp"
+#include "davenport/vault/keys.hpp"
 #include "davenport/vault/manifest.hpp"
 #include "davenport/vault/segment.hpp"
 
@@ -24,6 +25,7 @@ namespace davenport::vault {
 //   appended/     <backup id>/<n>: attachments that a user appended to a backup afterwards
 //   compactions/  "these adjacent segments equal that one", until no one needs the note
 //   pins/         <backup id>/<n>: why a backup must not be removed
+//   keys/         wrapped keys of an encrypted vault (keys.hpp)
 // Write order: data, then manifest. Deletion order: removed/ note, manifest, then data.
 
 struct Appended {  // one attachment appended to a backup by a user
@@ -68,6 +70,8 @@ struct Verification {
     std::uint64_t segments = 0;
     std::uint64_t attachments = 0;
     std::uint64_t raw_bytes = 0;  // checked
+    // Encrypted, and without the key: their stored bytes were checked, their contents were not.
+    std::uint64_t undecrypted = 0;  // segments, attachments and appended attachments
     // The newest backup and the SHA-256 of its manifest. Whoever keeps them elsewhere can tell
     // later that nobody cut off the end of the chain, which the chain alone can't show.
     std::string head_id, head_sha256;
@@ -89,35 +93,49 @@ struct Difference {
 class Vault {
   public:
     static Result<std::unique_ptr<Vault>> open(std::unique_ptr<blobs::BlobStore> store,
-                                               const Clock& clock);
+                                               const Clock& clock, KeyRing ring = {});
     ~Vault();
 
     blobs::BlobStore& store();
+    // With a key ring that encrypts, everything with a user's content is encrypted from now on.
+    // What can't be decrypted, because the ring lacks the key, is `locked`.
+    Keys& keys();
+    const Keys& keys() const;
 
     // Reading.
     Result<std::vector<std::string>> list()
         const;  // ids, oldest first (commit order); cheap to call
-    Result<Manifest> manifest(std::string_view id) const;  // not_found
+    // not_found. Without the key `security` stays empty, and `sealed_security` is not.
+    Result<Manifest> manifest(std::string_view id) const;
+    Result<std::shared_ptr<SegmentReader>> open_segment(const SegmentReference& reference) const;
     Result<std::vector<std::shared_ptr<SegmentReader>>> open_segments(
         const DatabaseManifest& database) const;
+    // `locked` when some of the backup is encrypted and its key is not here.
+    Result<> check_readable(const Manifest& manifest) const;
     // The documents of one database of a backup in id order: the newest record of each id, without
     // tombstones.
     Result<std::unique_ptr<RecordCursor>> documents(const DatabaseManifest& database) const;
+    // Read from the beginning to the end, the last read is `corrupt` when the bytes are not those
+    // that the name says.
     Result<std::unique_ptr<blobs::BlobReader>> attachment(std::string_view sha256_hex) const;
 
-    // Writing a backup: segments and attachments first (through `store`), then this, which makes
-    // the backup exist. Fills previous_id and previous_sha256. already_exists for a used id, also
+    // Writing a backup: segments and attachments first, then the commit, which makes the backup
+    // exist.
+    Result<std::unique_ptr<SegmentWriter>> create_segment(SegmentOptions options = {});
+    // Fills previous_id and previous_sha256. already_exists for a used id, also
     // that of a removed backup; `corrupt` when a segment that it names can't be opened, `not_found`
     // when an attachment of a new segment is not there.
     Result<> commit(Manifest manifest);
     // What the next backup of that database goes on from: the newest manifest's entry for it, with
     // finished compactions applied to its segment list. An entry whose segments can't be opened is
-    // passed over for an older one. nullopt when no backup holds the database: start with a full
-    // one.
+    // passed over for an older one, and so is one that is encrypted when new backups are not, or
+    // the other way round. nullopt when no backup holds the database: start with a full one.
+    // `locked` when the key ring lacks a key.
     Result<std::optional<DatabaseManifest>> base_for(std::string_view database) const;
-    // Stores attachment bytes under their hash, once. `source` fills the buffer, 0 = end.
+    // Stores attachment bytes under the hash of what is stored. Equal bytes are stored once; when
+    // they are encrypted, only within one process. `source` fills the buffer, 0 = end.
     struct StoredAttachment {
-        std::string sha256;    // hex
+        std::string sha256;    // hex; the blob's name
         std::uint64_t length;  // bytes
     };
     Result<StoredAttachment> put_attachment(
@@ -173,6 +191,7 @@ class Vault {
 
     // Merges adjacent newer segments of a database (size-tiered) until base_for() would give at
     // most `max_segments`. Returns how many segments it wrote. Safe to interrupt at any point.
+    // `locked` where it would have to read what it has no key for.
     Result<unsigned> compact(std::string_view database, unsigned max_segments = 8);
 
     // Re-reads everything that the given backups need (all backups when empty) and the whole chain.

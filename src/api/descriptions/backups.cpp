@@ -97,6 +97,7 @@ void describe_checking(Document& document) {
     document.schema("Verification", R"({"type":"object","properties":{
         "sound":{"type":"boolean"},"backups":{"type":"integer"},"segments":{"type":"integer"},
         "attachments":{"type":"integer"},"bytes":{"type":"integer"},
+        "undecrypted":{"type":"integer"},
         "findings":{"type":"array","items":{"type":"object","properties":{
             "backup":{"type":"string"},"db":{"type":"string"},"object":{"type":"string"},
             "message":{"type":"string"}}}}}})");

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createKey, removeDirectory, Service, temporaryDirectory } from '../../../scripts/lib/davenport.mjs';
 import { CouchDb } from './couchdb.mjs';
+import { chosenEncryption } from './encryption.mjs';
 
 export const onCouchDb = process.env.DAVENPORT_TEST_STORE === 'couchdb';
 
@@ -18,6 +19,7 @@ export class Fixture {
       DAVENPORT_WEBHOOKS_ALLOW: '127.0.0.1',
       DAVENPORT_WEBHOOKS_SIGNING_SECRET: signingSecret,
       DAVENPORT_WEBHOOKS_FIRST_RETRY_MS: '50',
+      ...chosenEncryption,
       ...fixture.couchdb?.settings,
       ...settings,
     };

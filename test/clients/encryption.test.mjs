@@ -1,0 +1,209 @@
+// A service whose vault is encrypted, under a master key and for recipients.
+import assert from 'node:assert/strict';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { canonicalJson } from '../../scripts/lib/canonical_json.mjs';
+import { must, run } from '../../scripts/lib/davenport.mjs';
+import { assertSuccess, Fixture, restoreById } from './lib/fixture.mjs';
+
+const marker = 'for-nobody-else-to-read';
+const database = 'athena_components';
+const locked = 13;
+
+async function files(directory) {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+async function assertUnreadable(vault) {
+  const found = await files(vault);
+  assert.ok(found.length > 3, found.join());
+  for (const file of found) {
+    assert.ok(!file.includes(marker), file);
+    assert.ok(!(await readFile(file)).includes(marker), file);
+  }
+}
+
+// Documents, an attachment, and security.
+async function fill(api, count = 40) {
+  const documents = Array.from({ length: count }, (_, number) => ({ _id: `${marker}-${number}`, text: `${marker} ${number}` }));
+  for (const outcome of await api.bulkWrite(database, documents)) assert.equal(outcome.ok, true, JSON.stringify(outcome));
+  await api.expect(201, 'PUT', `/couchdb/${database}/${marker}-with-attachment`, {
+    _attachments: { [`${marker}.bin`]: { content_type: 'application/octet-stream', data: Buffer.from(`${marker} `.repeat(20_000)).toString('base64') } },
+  });
+}
+
+async function backUp(api) {
+  const { id } = (await api.expect(202, 'POST', '/ak/api/v3/backups')).json;
+  await api.waitForBackup(id);
+  return id;
+}
+
+const docsOf = async (api, id) => (await api.expect(200, 'GET', `/ak/api/v3/backups/${id}`)).json.dbs[database].docs
+  .map((doc) => canonicalJson(doc)).sort();
+
+describe('encryption', () => {
+  describe('under a master key', () => {
+    let fixture;
+    let api;
+    let vault;
+    let directory;
+
+    before(async () => {
+      fixture = await Fixture.create({ DAVENPORT_ENCRYPTION_KEY: '' });
+      directory = fixture.dataDir;
+      vault = join(directory, 'vault');
+      // Switched on later, as an operator would.
+      await must(['encryption', 'generate', join(directory, 'one.key')]);
+      assert.equal((await stat(join(directory, 'one.key'))).mode & 0o777, 0o600);
+      ({ api } = fixture);
+    });
+    after(() => fixture?.remove());
+
+    async function restart(settings) {
+      await fixture.stopService();
+      Object.assign(fixture.settings, settings);
+      await fixture.startService();
+      ({ api } = fixture);
+    }
+    // The settings must not come from the shell.
+    const command = (...args) => run([...args, '--data', directory], { settings: fixture.settings });
+
+    let plain;
+    let first;
+
+    it('never overwrites a key', async () => {
+      assert.equal((await run(['encryption', 'generate', join(directory, 'one.key')])).code, 6);
+    });
+
+    it('backs up, appends, downloads and restores, and nothing of it can be read in the vault', async () => {
+      await restart({ DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'one.key') });
+      await fill(api);
+      first = await backUp(api);
+      await api.expect(200, 'PUT', `/ak/api/v3/backups/${first}/attachments/${marker}`, { attachment: `${marker} appended` });
+      await assertUnreadable(vault);
+
+      const doc = (await api.expect(200, 'GET', `/ak/api/v3/backups/${first}`)).json;
+      assert.equal(Buffer.from(doc._attachments[marker], 'base64').toString(), `${marker} appended`);
+      assert.equal(doc.dbs[database].docs.length, 41);
+      const attached = doc.dbs[database].docs.find((one) => one._id === `${marker}-with-attachment`);
+      assert.equal(Buffer.from(attached._attachments[`${marker}.bin`].data, 'base64').toString(), `${marker} `.repeat(20_000));
+
+      await api.bulkWrite(database, [{ _id: 'more', text: marker }]);
+      const second = await backUp(api);
+      assert.equal((await docsOf(api, second)).length, 42);
+      plain = await docsOf(api, first);
+      assertSuccess(await restoreById(api, first, '?mode=exact'));
+      const third = await backUp(api);
+      assert.equal((await docsOf(api, third)).length, 41);
+      await assertUnreadable(vault);
+      const verified = await must(['verify', '--json', '--data', directory], { settings: fixture.settings });
+      assert.deepEqual([JSON.parse(verified.stdout).sound, JSON.parse(verified.stdout).undecrypted], [true, 0]);
+    });
+
+    it('says which key is missing before it does anything', async () => {
+      const status = JSON.parse((await command('encryption', 'status', '--json')).stdout);
+      const [key] = status.encrypts_for;
+      await fixture.stopService();
+      await must(['encryption', 'generate', join(directory, 'other.key')]);
+      for (const settings of [{}, { DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'other.key') }]) {
+        const all = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: '', ...settings };
+        const before = await files(vault);
+        for (const args of [['serve', '--listen', '127.0.0.1:0'], ['backup'], ['show', first], ['restore', first]]) {
+          const { code, stderr, stdout } = await run([...args, '--data', directory], { settings: all });
+          assert.equal(code, locked, `${args}: ${stderr}${stdout}`);
+          assert.ok(stderr.includes(key), stderr);
+        }
+        assert.deepEqual(await files(vault), before);
+        const list = await run(['list', '--data', directory], { settings: all });
+        assert.equal(list.code, 0, list.stderr);
+        assert.ok(list.stdout.includes(first));
+        const verified = await run(['verify', '--json', '--data', directory], { settings: all });
+        assert.equal(verified.code, 0, verified.stderr);
+        assert.ok(JSON.parse(verified.stdout).undecrypted > 0);
+      }
+      await fixture.startService();
+      ({ api } = fixture);
+    });
+
+    it('rotates keys without touching a segment', async () => {
+      await must(['encryption', 'generate', join(directory, 'two.key')]);
+      await restart({
+        DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'two.key'),
+        DAVENPORT_ENCRYPTION_OLD_KEY_FILES: join(directory, 'one.key'),
+      });
+      assert.deepEqual(await docsOf(api, first), plain);
+      const segments = async () => Promise.all((await files(join(vault, 'segments'))).map(async (file) => [file, (await stat(file)).mtimeMs]));
+      const before = await segments();
+      const rotated = await command('encryption', 'rotate', '--json');
+      assert.equal(rotated.code, 0, rotated.stderr);
+      assert.ok(JSON.parse(rotated.stdout).rewrapped > 0);
+      assert.deepEqual(await segments(), before);
+      // The running service goes on, and a start without the old key does.
+      await backUp(api);
+      await restart({ DAVENPORT_ENCRYPTION_OLD_KEY_FILES: '' });
+      assert.deepEqual(await docsOf(api, first), plain);
+      const status = JSON.parse((await command('encryption', 'status', '--json')).stdout);
+      assert.deepEqual([status.locked, status.to_rotate], [0, 0]);
+    });
+
+    it('tells a key that makes no sense from its file', async () => {
+      const { code, stderr } = await run(['list', '--data', directory], { settings: { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'place') } });
+      assert.equal(code, 3);
+      assert.match(stderr, /encryption\.key_file .*place/);
+      assert.ok(!stderr.includes(await readFile(join(directory, 'place'), 'utf8')));
+    });
+  });
+
+  describe('for recipients', () => {
+    let fixture;
+    let api;
+    let vault;
+    let identity;
+
+    before(async () => {
+      fixture = await Fixture.create({ DAVENPORT_ENCRYPTION_KEY: '', DAVENPORT_BACKUP_MAX_SEGMENTS: '2' });
+      identity = join(fixture.dataDir, 'identity.key');
+      vault = join(fixture.dataDir, 'vault');
+      const { stdout } = await must(['encryption', 'generate', '--recipient', identity]);
+      assert.match(stdout, /^davenport-recipient:\S+\n$/);
+      await fixture.stopService();
+      fixture.settings.DAVENPORT_ENCRYPTION_RECIPIENTS = stdout.trim();
+      await fixture.startService();
+      ({ api } = fixture);
+    });
+    after(() => fixture?.remove());
+
+    it('backs up what it can not read, and whoever has the identity can', async () => {
+      await fill(api);
+      const ids = [await backUp(api)];
+      for (let number = 0; number < 4; number += 1) {
+        await api.bulkWrite(database, [{ _id: `later-${number}`, text: marker }]);
+        ids.push(await backUp(api));
+      }
+      await api.expect(200, 'PUT', `/ak/api/v3/backups/${ids[0]}/attachments/${marker}`, { attachment: marker });
+      await assertUnreadable(vault);
+
+      for (const [method, path] of [['GET', ''], ['PUT', ''], ['PUT', '?dry_run=true']]) {
+        const reply = await api.request(method, `/ak/api/v3/backups/${ids[2]}${path}`);
+        assert.equal(reply.status, 423, `${method} ${path}: ${reply.text}`);
+      }
+      await api.expect(200, 'GET', `/ak/api/v3/backups/${ids[2]}?docs=false`);
+      const verified = await must(['verify', '--json', '--data', fixture.dataDir], { settings: fixture.settings });
+      const report = JSON.parse(verified.stdout);
+      assert.equal(report.sound, true);
+      assert.ok(report.undecrypted >= report.segments);
+
+      await fixture.stopService();
+      fixture.settings.DAVENPORT_ENCRYPTION_IDENTITY_FILE = identity;
+      await fixture.startService();
+      ({ api } = fixture);
+      for (const [number, id] of ids.entries()) assert.equal((await docsOf(api, id)).length, 41 + number);
+      assertSuccess(await restoreById(api, ids[1], '?mode=exact'));
+      assert.equal((await docsOf(api, await backUp(api))).length, 42);
+      const again = await must(['verify', '--json', '--data', fixture.dataDir], { settings: fixture.settings });
+      assert.equal(JSON.parse(again.stdout).undecrypted, 0);
+    });
+  });
+});
