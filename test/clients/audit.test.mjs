@@ -175,7 +175,8 @@ describe('the audit log', () => {
     assert.equal(listed.stdout.trimEnd().split('\n').length, 3);
     const { api_key, api_secret } = fixture.key;
     const remote = ['--url', fixture.url, '--key', `${api_key}:${api_secret}`];
-    assert.equal(JSON.parse((await must(['audit', 'list', '--json', ...remote])).stdout).entries.length, 100);
+    const shown = JSON.parse((await must(['audit', 'list', '--json', ...remote])).stdout);
+    assert.ok(shown.entries.length > 3 && shown.entries.length <= 100 && shown.entries.at(-1).seq > since);
     assert.match((await must(['audit', 'verify', ...remote])).stdout, /^sound: \d+ lines/);
     const file = await toFile('remote.ndjson', (await must(['audit', 'export', ...remote])).stdout);
     assert.equal((await run(['audit', 'verify', '--file', file])).code, 0);
