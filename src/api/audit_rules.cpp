@@ -26,6 +26,7 @@ constexpr Row rows[] = {
     {"GET", "/verification", Recording::look, "backup.verify"},
     {"GET", "/backups/:id/verification", Recording::look, "backup.verify", ":id"},
     {"GET", "/backups/:id/diff/:other", Recording::read, "backup.diff", ":id"},
+    {"GET", "/backups/:id/proofs/:db/*doc", Recording::read, "backup.prove", ":id"},
     {"GET", "/webhooks/txs/:tx", Recording::look, "transaction.read", ":tx"},
     {"GET", "/webhooks", Recording::look, "transaction.list"},
     {"GET", "/webhooks/deliveries", Recording::look, "delivery.list"},
@@ -79,6 +80,7 @@ constexpr std::string_view application_data =
 constexpr std::string_view about_the_server = "tells about the server, nothing of what it keeps";
 
 constexpr Unaudited unaudited[] = {
+    {"GET", "/signing-key", "tells the public key, which is for everybody"},
     {"GET", "/auth/session", "tells callers their own name and roles"},
     {"POST", "chat/login_or_register", application_data},
     {"POST", "chat/create_room", application_data},

@@ -150,6 +150,12 @@ std::string VerifyingKey::to_pem() const {
     return pem_text([&](BIO* out) { return key ? PEM_write_bio_PUBKEY(out, key.get()) : 0; });
 }
 
+std::string VerifyingKey::to_pem(const std::vector<VerifyingKey>& keys) {
+    std::string text;
+    for (const VerifyingKey& key : keys) text += key.to_pem();
+    return text;
+}
+
 bool VerifyingKey::verify(std::string_view text, std::string_view signature) const {
     const Key key(
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_.data(), bytes_.size()));

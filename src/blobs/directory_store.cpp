@@ -100,7 +100,7 @@ Result<> for_each_entry(
     return {};
 }
 
-class DirectoryStore final : public BlobStore {
+class DirectoryStore : public BlobStore {
   public:
     explicit DirectoryStore(const std::string& root) : folders_(std::make_shared<Folders>(root)) {}
 
@@ -204,7 +204,28 @@ class DirectoryStore final : public BlobStore {
     std::shared_ptr<Folders> folders_;
 };
 
+class ReadOnlyStore final : public DirectoryStore {
+  public:
+    using DirectoryStore::DirectoryStore;
+    Result<std::unique_ptr<BlobWriter>> create() override { return refuse(); }
+    Result<> remove(std::string_view) override { return refuse(); }
+    Result<std::uint64_t> sweep(std::uint64_t) override { return refuse(); }
+
+  private:
+    static tl::unexpected<Error> refuse() {
+        return fail(ErrorCode::forbidden, "the blobs were opened for reading alone");
+    }
+};
+
 }  // namespace
+
+Result<std::unique_ptr<BlobStore>> open_read_only(const std::string& directory) {
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) return fail(posix_error(directory, errno));
+    if (!S_ISDIR(status.st_mode))
+        return fail(ErrorCode::invalid_argument, "{} is no directory", directory);
+    return std::unique_ptr<BlobStore>(std::make_unique<ReadOnlyStore>(directory));
+}
 
 Result<std::unique_ptr<BlobStore>> open_directory(const std::string& directory) {
     if (directory.empty())

@@ -1,5 +1,7 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/service/reports.hpp"
+#include "davenport/vault/offline.hpp"
 #include "output.hpp"
 
 namespace davenport::cli {
@@ -7,12 +9,44 @@ namespace {
 
 struct Options : CommonOptions {
     std::vector<std::string> ids;
+    std::string offline, public_key, head;
 };
 
+Result<json::object> verify(const Options& options) {
+    if (options.offline.empty()) {
+        DAVENPORT_ASSIGN(const auto operations, options.operations());
+        return operations->verify(options.ids);
+    }
+    DAVENPORT_ASSIGN(const auto keys, VerifyingKey::load_all(options.public_key));
+    std::optional<vault::Head> head;
+    if (!options.head.empty()) {
+        DAVENPORT_ASSIGN(head, vault::Head::parse(options.head));
+    }
+    DAVENPORT_ASSIGN(const auto found, vault::verify_offline(options.offline, keys, head));
+    return service::to_json(found);
+}
+
+// What the chain says of itself; of single backups on a service nothing.
+std::string chain_text(const json::object& verification) {
+    std::string text;
+    const json::object* head = object_member(verification, "head");
+    if (!head || text_or(*head, "id").empty()) return text;
+    if (const json::array* ids = array_member(verification, "unsigned"); ids && !ids->empty()) {
+        text += "not signed, from before everything was:";
+        for (const json::value& id : *ids)
+            if (id.is_string()) text += fmt::format(" {}", std::string_view(id.as_string()));
+        text += '\n';
+    }
+    if (const std::string from = text_or(verification, "signed_from"); !from.empty())
+        text += fmt::format("signed from {} on\n", from);
+    if (const auto appended = number_or_zero(verification, "appended"); appended > 0)
+        text +=
+            fmt::format("{} attachments appended by users, which no signature covers\n", appended);
+    return text + fmt::format("newest: {}:{}\n", text_or(*head, "id"), text_or(*head, "sha256"));
+}
+
 int run(const Options& options) {
-    const auto operations = options.operations();
-    if (!operations) return report(operations.error());
-    const auto verification = (*operations)->verify(options.ids);
+    const auto verification = verify(options);
     if (!verification) return report(verification.error());
 
     const bool sound = boolean_member(*verification, "sound").value_or(false);
@@ -28,6 +62,7 @@ int run(const Options& options) {
                     text += fmt::format("{}  {}  {}: {}\n", text_or(*object, "backup", "-"),
                                         text_or(*object, "db", "-"), text_or(*object, "object"),
                                         text_or(*object, "message"));
+        text += chain_text(*verification);
         text += fmt::format("{}: {} backups, {} segments, {} attachments, {:.1f} MB read\n",
                             sound ? "sound" : "NOT SOUND", number_or_zero(*verification, "backups"),
                             number_or_zero(*verification, "segments"),
@@ -51,8 +86,23 @@ void add_verify(CLI::App& program, Work& chosen) {
         "Re-read backups and check every hash; exit code 9 when something is not as written");
     const auto options = std::make_shared<Options>();
     command->add_option("ID", options->ids, "the backups (default: all, and their chain)");
+    auto* offline = command->add_option(
+        "--offline", options->offline,
+        "check the vault in this directory (a vault's or a data directory) with the public key "
+        "alone: no service, no databases, no configuration, nothing written");
+    auto* public_key = command->add_option(
+        "--public-key", options->public_key,
+        "PEM file with the key of `davenport public-key`; of several blocks the oldest first");
+    command
+        ->add_option("--head", options->head,
+                     "ID:SHA256 of a backup that must be there, as verify once told its newest")
+        ->needs(offline);
+    offline->needs(public_key);
+    public_key->needs(offline);
     options->add_data_options(*command);
     options->add_service_options(*command);
+    for (const char* other : {"ID", "--config", "--data", "--couchdb", "--url", "--key"})
+        offline->excludes(command->get_option(other));
     options->add_output_options(*command);
     command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
 }

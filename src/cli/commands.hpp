@@ -27,5 +27,8 @@ void add_audit(CLI::App& program, Work& chosen);
 void add_schedules(CLI::App& program, Work& chosen);
 void add_drill(CLI::App& program, Work& chosen);
 void add_encryption(CLI::App& program, Work& chosen);
+void add_public_key(CLI::App& program, Work& chosen);
+void add_prove(CLI::App& program, Work& chosen);
+void add_check_proof(CLI::App& program, Work& chosen);
 
 }  // namespace davenport::cli

@@ -246,6 +246,17 @@ class LocalOperations final : public Operations {
 
     Result<json::object> drills() override { return service_->drills().list(); }
 
+    Result<std::string> public_keys() override {
+        return VerifyingKey::to_pem(service_->public_keys());
+    }
+
+    Result<std::string> prove(const std::string& backup, const std::string& database,
+                              const std::string& document) override {
+        DAVENPORT_TRY(
+            service_->audit().record(service::command_line_event("backup.prove", backup)));
+        return service_->vault().prove(backup, database, document);
+    }
+
   private:
     Result<> write(const std::string& id, backup_doc::Contents contents, const TextSink& sink) {
         DAVENPORT_ASSIGN(auto backup, service_->backup(id));

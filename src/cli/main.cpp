@@ -65,6 +65,9 @@ int main(int count, char** arguments) {
     add_schedules(program, chosen);
     add_drill(program, chosen);
     add_encryption(program, chosen);
+    add_public_key(program, chosen);
+    add_prove(program, chosen);
+    add_check_proof(program, chosen);
 
     try {
         program.parse(count, arguments);

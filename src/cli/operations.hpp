@@ -81,6 +81,11 @@ class Operations {
     virtual Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) = 0;
     virtual Result<std::string> drill_report(const std::string& id) = 0;
     virtual Result<json::object> drills() = 0;
+    // PEM blocks, oldest key first.
+    virtual Result<std::string> public_keys() = 0;
+    // The proof, byte for byte.
+    virtual Result<std::string> prove(const std::string& backup, const std::string& database,
+                                      const std::string& document) = 0;
 };
 
 }  // namespace davenport::cli

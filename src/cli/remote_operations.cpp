@@ -228,7 +228,24 @@ class RemoteOperations final : public Operations {
         return HttpClient::expect(client_.send("GET", path("/drills")));
     }
 
+    Result<std::string> public_keys() override { return text(path("/signing-key")); }
+
+    Result<std::string> prove(const std::string& backup, const std::string& database,
+                              const std::string& document) override {
+        return text(path("/backups/" + percent_encode(backup) + "/proofs/" +
+                         percent_encode(database) + "/" + percent_encode(document)));
+    }
+
   private:
+    Result<std::string> text(const std::string& path) {
+        std::string whole;
+        DAVENPORT_TRY(client_.download(path, [&](std::string_view part) -> Result<> {
+            whole += part;
+            return {};
+        }));
+        return whole;
+    }
+
     static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
 
     // The answer's URL may name a public address that is not reachable from here: only its last

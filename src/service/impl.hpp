@@ -73,7 +73,8 @@ struct Service::Impl {
     // Whether a webhook may point there; empty = none does. invalid_argument names the parameter.
     Result<> check_webhook(std::string_view parameter, const std::string& url) const;
 
-    Result<> load_signing_keys();  // signing.cpp
+    Result<> load_signing_keys();           // signing.cpp
+    Result<> warn_of_foreign_keys() const;  // signing.cpp
 
     void handle_backups();   // backups.cpp: backup, removal, compaction
     void handle_restores();  // restores.cpp

@@ -4,6 +4,25 @@
 
 namespace davenport::service {
 
+namespace {
+
+void add_chain(json::object& report, const vault::Verification& verification) {
+    using State = vault::Verification::Link::State;
+    std::uint64_t removed = 0;
+    for (const auto& link : verification.chain)
+        if (link.state == State::removed) ++removed;
+    json::array unsigned_ids;
+    for (const std::string& id : verification.unsigned_ids) unsigned_ids.emplace_back(id);
+    report["removed"] = removed;
+    report["appended"] = verification.appended;
+    report["signed_from"] = verification.signed_from;
+    report["unsigned"] = std::move(unsigned_ids);
+    report["head"] =
+        json::object{{"id", verification.head_id}, {"sha256", verification.head_sha256}};
+}
+
+}  // namespace
+
 json::object to_json(const vault::Verification& verification) {
     json::array findings;
     for (const vault::Finding& finding : verification.findings)
@@ -11,10 +30,13 @@ json::object to_json(const vault::Verification& verification) {
                                         {"db", finding.database},
                                         {"object", finding.object},
                                         {"message", finding.message}});
-    return {{"sound", verification.sound()},     {"backups", verification.backups},
-            {"segments", verification.segments}, {"attachments", verification.attachments},
-            {"bytes", verification.raw_bytes},   {"undecrypted", verification.undecrypted},
-            {"findings", std::move(findings)}};
+    json::object report{
+        {"sound", verification.sound()},     {"backups", verification.backups},
+        {"segments", verification.segments}, {"attachments", verification.attachments},
+        {"bytes", verification.raw_bytes},   {"undecrypted", verification.undecrypted},
+        {"findings", std::move(findings)}};
+    add_chain(report, verification);
+    return report;
 }
 
 json::object to_json(const restore::Report& dry_run) {

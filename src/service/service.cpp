@@ -184,8 +184,9 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_ASSIGN(auto ring, load_key_ring(settings));
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
     blobs = measured(std::move(blobs), impl->metrics);
-    DAVENPORT_ASSIGN(impl->vault,
-                     vault::Vault::open(std::move(blobs), impl->clock, std::move(ring)));
+    DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock, std::move(ring),
+                                                     {impl->signing_key, impl->public_keys}));
+    DAVENPORT_TRY(impl->warn_of_foreign_keys());
 
     if (!settings.access.policy_file.empty()) {
         DAVENPORT_ASSIGN(impl->own_policy, load_policy(settings.access.policy_file));

@@ -1,5 +1,6 @@
 #include "impl.hpp"
 
+#include <spdlog/spdlog.h>
 #include <algorithm>
 
 namespace davenport::service {
@@ -21,6 +22,16 @@ Result<> Service::Impl::load_signing_keys() {
                         signing_key->public_key().id());
     }
     public_keys.push_back(signing_key->public_key());
+    return {};
+}
+
+Result<> Service::Impl::warn_of_foreign_keys() const {
+    DAVENPORT_ASSIGN(const auto ids, vault->foreign_keys());
+    for (const std::string& id : ids)
+        spdlog::warn(
+            "some backups are signed by the key {}, which is not this service's ({}) and not in "
+            "signing.earlier_keys_file: they will not be built upon, and verify reports them",
+            id, signing_key->public_key().id());
     return {};
 }
 

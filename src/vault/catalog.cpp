@@ -2,6 +2,7 @@
 
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
+#include "davenport/base/sealed_text.hpp"
 #include "notes.hpp"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ void read_manifest(std::string_view text, ChainNode& node) {
     node.previous_id = manifest->previous_id;
     node.previous_sha256 = manifest->previous_sha256;
     node.started_ms = manifest->started_ms;
+    node.signed_from = manifest->signed_from;
     for (const DatabaseManifest& database : manifest->databases)
         node.databases.push_back(database.name);
     std::sort(node.databases.begin(), node.databases.end());
@@ -51,6 +53,16 @@ void read_removed(std::string_view text, ChainNode& node) {
     node.previous_id = note->previous_id;
     node.previous_sha256 = note->previous_sha256;
     node.started_ms = note->started_ms;
+    node.signed_from = note->signed_from;
+}
+
+void read_signature(std::string_view text, const std::vector<VerifyingKey>& trusted,
+                    ChainNode& node) {
+    const auto signature = signature_of(text);
+    if (!signature) return;
+    node.key_id = signature->key_id;
+    for (std::size_t number = 0; number < trusted.size(); ++number)
+        if (check_signature(text, trusted[number])) node.trusted_key = number;
 }
 
 // What can't be read has no time of its own: it comes before what follows on it, or last.
@@ -137,6 +149,7 @@ Result<Catalog::Freshness> Catalog::update(std::map<std::string, Known>& known,
         if (text) {
             const bool kept = blob.name.starts_with(manifest_prefix);
             kept ? read_manifest(*text, fresh.node) : read_removed(*text, fresh.node);
+            read_signature(*text, trusted_, fresh.node);
         } else if (text.error().code == ErrorCode::not_found) {
             freshness = Freshness::outdated;  // removed since it was listed
             continue;

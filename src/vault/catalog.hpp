@@ -21,6 +21,9 @@ struct ChainNode {
     bool removed = false;
     std::string problem;                 // why it can't be read; empty = it can
     std::vector<std::string> databases;  // names, sorted; of kept ones
+    std::string signed_from;             // see Manifest
+    std::string key_id;                  // of the key that signed it, says it; empty: not signed
+    std::optional<std::size_t> trusted_key;  // number of the trusted key whose signature fits
 };
 
 // All backups in the order of their commits, removed ones included. Immutable.
@@ -35,11 +38,25 @@ struct Chain {
 // What is wrong with the links themselves.
 std::vector<Finding> check_links(const Chain& chain);
 
+// signatures.cpp
+// The backup from which on everything is signed, as a trusted signature says; empty = none does.
+std::string signed_from(const Chain& chain);
+// Whether a backup may be built on this one: it is signed, or it is from before all that is.
+bool is_vouched_for(const Chain& chain, const ChainNode& node);
+struct Signatures {
+    std::vector<Finding> findings;
+    std::vector<std::string> unsigned_ids;  // from before everything was signed
+};
+// `trusted` are the keys that the chain was read with.
+Signatures check_signatures(const Chain& chain, const std::vector<VerifyingKey>& trusted);
+
 // The chain of a vault, kept between calls and read anew where the listing shows a change.
 // Thread-safe.
 class Catalog {
   public:
-    explicit Catalog(const blobs::BlobStore& store) : store_(store) {}
+    // Signatures count that one of the `trusted` keys made.
+    explicit Catalog(const blobs::BlobStore& store, std::vector<VerifyingKey> trusted = {})
+        : store_(store), trusted_(std::move(trusted)) {}
     Result<std::shared_ptr<const Chain>> chain();
 
   private:
@@ -52,6 +69,7 @@ class Catalog {
     Result<Freshness> update(std::map<std::string, Known>& known, const Listing& listing);
 
     const blobs::BlobStore& store_;
+    const std::vector<VerifyingKey> trusted_;
     std::mutex mutex_;
     Listing manifest_listing_, removed_listing_;
     std::map<std::string, Known> manifests_, removed_;  // by blob name

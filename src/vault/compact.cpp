@@ -37,9 +37,9 @@ Result<std::optional<SegmentReference>> write_merged(Vault& vault,
 }
 
 // A note of that name that does not hold (its output is gone) is in the way.
-Result<> write_note(blobs::BlobStore& store, const CompactionNote& note) {
+Result<> write_note(blobs::BlobStore& store, const CompactionNote& note, const SigningKey* key) {
     DAVENPORT_TRY(store.remove(note.name()));
-    return blobs::write_all(store, note.name(), encode(note));
+    return blobs::write_all(store, note.name(), encode(note, key));
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments
         DAVENPORT_ASSIGN(
             note.output,
             write_merged(*this, inputs, note.oldest ? Tombstones::hide : Tombstones::show));
-        DAVENPORT_TRY(write_note(*impl_->store, note));
+        DAVENPORT_TRY(write_note(*impl_->store, note, impl_->signing.key.get()));
         if (note.output) ++written;
     }
     return fail(ErrorCode::unavailable,

@@ -118,7 +118,7 @@ Result<SegmentReference> segment_from_json(const json::value& value) {
     return segment;
 }
 
-std::string encode(const Manifest& manifest) {
+std::string encode(const Manifest& manifest, const SigningKey* key) {
     json::object object = sealed_object(format);
     put(object, "id", manifest.id);
     object["started_ms"] = manifest.started_ms;
@@ -127,11 +127,12 @@ std::string encode(const Manifest& manifest) {
     put(object, "product_version", manifest.product_version);
     put(object, "previous_id", manifest.previous_id);
     put(object, "previous_sha256", manifest.previous_sha256);
+    if (!manifest.signed_from.empty()) put(object, "signed_from", manifest.signed_from);
     json::array databases;
     for (const DatabaseManifest& database : manifest.databases)
         databases.push_back(to_json(database));
     object["databases"] = std::move(databases);
-    return seal(object);
+    return key ? seal(object, *key) : seal(object);
 }
 
 Result<Manifest> decode_manifest(std::string_view text) {
@@ -151,6 +152,7 @@ Result<Manifest> decode_manifest(std::string_view text) {
     DAVENPORT_ASSIGN(manifest.previous_sha256, need_sha256(object, "previous_sha256"));
     if (manifest.previous_id.empty() != manifest.previous_sha256.empty())
         return fail(ErrorCode::corrupt, "half of the link to the backup before it is missing");
+    manifest.signed_from = text_or(object, "signed_from");
     DAVENPORT_ASSIGN(const json::array* databases, need_array(object, "databases"));
     std::set<std::string> seen;
     for (const json::value& value : *databases) {

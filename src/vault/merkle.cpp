@@ -5,10 +5,11 @@
 
 #include <openssl/sha.h>
 
-namespace davenport::vault {
-namespace {
+#include <bit>
 
-Sha256Digest hash_leaf(std::string_view bytes) {
+namespace davenport::vault {
+
+Sha256Digest merkle_leaf(std::string_view bytes) {
     static constexpr unsigned char prefix = 0;
     SHA256_CTX context;
     Sha256Digest digest;
@@ -18,6 +19,8 @@ Sha256Digest hash_leaf(std::string_view bytes) {
     SHA256_Final(digest.data(), &context);
     return digest;
 }
+
+namespace {
 
 Sha256Digest hash_node(const Sha256Digest& left, const Sha256Digest& right) {
     unsigned char bytes[1 + 32 + 32];
@@ -32,10 +35,59 @@ Sha256Digest hash_node(const Sha256Digest& left, const Sha256Digest& right) {
     return digest;
 }
 
+Sha256Digest root_over(std::span<const Sha256Digest> leaves) {
+    if (leaves.size() == 1) return leaves.front();
+    const std::size_t left = std::bit_floor(leaves.size() - 1);
+    return hash_node(root_over(leaves.first(left)), root_over(leaves.subspan(left)));
+}
+
 }  // namespace
 
+std::vector<Sha256Digest> merkle_path(std::span<const Sha256Digest> leaves, std::size_t index) {
+    std::vector<Sha256Digest> path;
+    while (leaves.size() > 1) {
+        const std::size_t left = std::bit_floor(leaves.size() - 1);
+        if (index < left) {
+            path.push_back(root_over(leaves.subspan(left)));
+            leaves = leaves.first(left);
+        } else {
+            path.push_back(root_over(leaves.first(left)));
+            leaves = leaves.subspan(left);
+            index -= left;
+        }
+    }
+    return {path.rbegin(), path.rend()};
+}
+
+// RFC 9162, 2.1.3.2: `at` and `last` are the numbers of the node on the way and of the last node of
+// its level; a last node without a sibling goes up as it is.
+std::optional<Sha256Digest> merkle_root_of(const Sha256Digest& leaf, std::uint64_t index,
+                                           std::uint64_t count,
+                                           std::span<const Sha256Digest> path) {
+    if (index >= count) return std::nullopt;
+    std::uint64_t at = index;
+    std::uint64_t last = count - 1;
+    Sha256Digest digest = leaf;
+    for (const Sha256Digest& sibling : path) {
+        if (last == 0) return std::nullopt;
+        if ((at & 1) != 0 || at == last) {
+            digest = hash_node(sibling, digest);
+            while ((at & 1) == 0 && at != 0) {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            digest = hash_node(digest, sibling);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    if (last != 0) return std::nullopt;
+    return digest;
+}
+
 void MerkleTree::add(std::string_view leaf) {
-    Sha256Digest digest = hash_leaf(leaf);
+    Sha256Digest digest = merkle_leaf(leaf);
     // Like adding one to a binary number: every trailing one bit is a subtree to join.
     for (std::uint64_t bits = leaves_; (bits & 1) != 0; bits >>= 1) {
         digest = hash_node(subtrees_.back(), digest);

@@ -2,6 +2,9 @@
 
 #include "davenport/base/hash.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +25,13 @@ class MerkleTree {
     std::vector<Sha256Digest> subtrees_;
     std::uint64_t leaves_ = 0;
 };
+
+Sha256Digest merkle_leaf(std::string_view bytes);
+// The siblings on the way from leaf `index` to the root of the tree over `leaves` (their digests),
+// from below.
+std::vector<Sha256Digest> merkle_path(std::span<const Sha256Digest> leaves, std::size_t index);
+// The root to which such a path leads; nullopt when it is no path of leaf `index` of `count`.
+std::optional<Sha256Digest> merkle_root_of(const Sha256Digest& leaf, std::uint64_t index,
+                                           std::uint64_t count, std::span<const Sha256Digest> path);
 
 }  // namespace davenport::vault

@@ -33,7 +33,7 @@ std::optional<std::size_t> find_run(const std::vector<SegmentReference>& segment
 
 }  // namespace
 
-std::string encode(const RemovedNote& note) {
+std::string encode(const RemovedNote& note, const SigningKey* key) {
     json::object object = sealed_object(removed_format);
     object["id"] = text_of(note.id);
     object["sha256"] = text_of(note.sha256);
@@ -45,7 +45,8 @@ std::string encode(const RemovedNote& note) {
     object["reason"] = text_of(note.reason);
     if (!note.rule.empty()) object["rule"] = text_of(note.rule);
     if (!note.by.empty()) object["by"] = text_of(note.by);
-    return seal(object);
+    if (!note.signed_from.empty()) object["signed_from"] = text_of(note.signed_from);
+    return key ? seal(object, *key) : seal(object);
 }
 
 Result<RemovedNote> decode_removed_note(std::string_view text) {
@@ -61,6 +62,7 @@ Result<RemovedNote> decode_removed_note(std::string_view text) {
     DAVENPORT_ASSIGN(note.reason, need_text(object, "reason"));
     note.rule = text_or(object, "rule");
     note.by = text_or(object, "by");
+    note.signed_from = text_or(object, "signed_from");
     return note;
 }
 
@@ -70,14 +72,14 @@ std::string CompactionNote::name() const {
     return "compactions/" + to_hex(as_bytes(sha256(text)));
 }
 
-std::string encode(const CompactionNote& note) {
+std::string encode(const CompactionNote& note, const SigningKey* key) {
     json::object object = sealed_object(compaction_format);
     json::array inputs;
     for (const std::string& input : note.inputs) inputs.emplace_back(text_of(input));
     object["inputs"] = std::move(inputs);
     object["oldest"] = note.oldest;
     object["output"] = note.output ? json::value(to_json(*note.output)) : json::value(nullptr);
-    return seal(object);
+    return key ? seal(object, *key) : seal(object);
 }
 
 Result<CompactionNote> decode_compaction_note(std::string_view text) {
@@ -100,7 +102,13 @@ Result<CompactionNote> decode_compaction_note(std::string_view text) {
     return note;
 }
 
-Result<Compactions> Compactions::load(const blobs::BlobStore& store) {
+Result<Compactions> Compactions::load(const blobs::BlobStore& store,
+                                      const std::vector<VerifyingKey>& trusted) {
+    const auto is_trusted = [&](std::string_view text) {
+        return std::any_of(trusted.begin(), trusted.end(), [&](const VerifyingKey& key) {
+            return check_signature(text, key).has_value();
+        });
+    };
     Compactions compactions;
     DAVENPORT_ASSIGN(const auto blobs, store.list("compactions/"));
     for (const blobs::BlobInfo& blob : blobs) {
@@ -110,6 +118,7 @@ Result<Compactions> Compactions::load(const blobs::BlobStore& store) {
         // A note that can't be read costs time, not data: the inputs are all there.
         auto note = decode_compaction_note(*text);
         if (!note || note->name() != blob.name) continue;
+        if (!trusted.empty() && !is_trusted(*text)) continue;
         if (note->output) {
             auto opened = SegmentReader::open(store, *note->output);
             if (!opened && opened.error().code != ErrorCode::not_found &&

@@ -17,9 +17,10 @@ struct RemovedNote {
     std::int64_t started_ms = 0;
     std::int64_t removed_ms = 0;
     std::string reason;
-    std::string rule, by;  // as in Removal; left out where empty
+    std::string rule, by;     // as in Removal; left out where empty
+    std::string signed_from;  // as in Manifest, of the chain when the note was written
 };
-std::string encode(const RemovedNote& note);
+std::string encode(const RemovedNote& note, const SigningKey* key = nullptr);  // null: unsigned
 Result<RemovedNote> decode_removed_note(std::string_view text);
 
 // compactions/<SHA-256 of the inputs>: in a segment list that holds `inputs` side by side, `output`
@@ -32,13 +33,16 @@ struct CompactionNote {
     std::optional<SegmentReference> output;  // nullopt: nothing is left of them
     std::string name() const;                // of the blob
 };
-std::string encode(const CompactionNote& note);
+std::string encode(const CompactionNote& note, const SigningKey* key = nullptr);
 Result<CompactionNote> decode_compaction_note(std::string_view text);
 
 // The notes of a vault whose outputs can be opened.
 class Compactions {
   public:
-    static Result<Compactions> load(const blobs::BlobStore& store);
+    // With `trusted` keys only notes that one of them signed: a forged one would put foreign
+    // documents into the next backup.
+    static Result<Compactions> load(const blobs::BlobStore& store,
+                                    const std::vector<VerifyingKey>& trusted = {});
     // The shortest list that the notes give, and the names of the notes it took.
     struct Applied {
         std::vector<SegmentReference> segments;

@@ -193,6 +193,16 @@ Result<> OpenedSegment::read_frame(std::size_t number, Decompressor& decompresso
     return decompressor.decompress(stored, frame.raw_length, raw);
 }
 
+std::vector<std::string_view> OpenedSegment::root_leaves() const {
+    std::vector<std::string_view> leaves{header_};
+    for (std::string_view rest = index_; !rest.empty();) {
+        leaves.push_back(rest.substr(0, entry_length(rest)));
+        rest.remove_prefix(leaves.back().size());
+    }
+    leaves.push_back(bound_footer_);
+    return leaves;
+}
+
 Result<std::string> OpenedSegment::read_attachment_list() const {
     std::string list;
     DAVENPORT_TRY(blob_->read(footer_.attachments_offset,

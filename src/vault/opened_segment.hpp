@@ -32,6 +32,8 @@ class OpenedSegment {
     // `corrupt` says only what is wrong; damaged() adds where.
     Result<> read_frame(std::size_t number, Decompressor& decompressor, std::string& stored,
                         std::string& raw) const;
+    // What the root is over: the header, each index entry, the footer's bound part.
+    std::vector<std::string_view> root_leaves() const;
     Result<std::string> read_attachment_list() const;
     Error damaged(std::size_t frame, std::string_view reason) const;
 

@@ -131,8 +131,9 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
         const auto why = reasons.find(node.id);
         if (node.removed || why == reasons.end()) continue;
         if (progress) DAVENPORT_TRY(progress(reclaimed.backups));
-        const auto removed = remove_manifest(store, *chain, node, *why->second,
-                                             impl_->clock.now_ms(), reclaimed.bytes);
+        const auto removed =
+            remove_manifest(store, *chain, node, *why->second, impl_->signing.key.get(),
+                            impl_->clock.now_ms(), reclaimed.bytes);
         if (!removed && (removed.error().code == ErrorCode::in_use ||
                          removed.error().code == ErrorCode::not_found))
             continue;

@@ -1,6 +1,7 @@
 #include "appended.hpp"
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/hash.hpp"
+#include "davenport/base/sealed_text.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
@@ -28,19 +29,20 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
 }
 
 // An interrupted removal may have left the note already.
-Result<> write_note(blobs::BlobStore& store, const RemovedNote& note) {
+Result<> write_note(blobs::BlobStore& store, const RemovedNote& note, const SigningKey* key) {
     const std::string name = "removed/" + note.id;
     auto existing = blobs::read_all(store, name, max_manifest_bytes);
     if (existing) {
         const auto decoded = decode_removed_note(*existing);
         if (decoded && decoded->id == note.id && decoded->sha256 == note.sha256 &&
-            decoded->found_sha256 == note.found_sha256)
+            decoded->found_sha256 == note.found_sha256 &&
+            (!key || check_signature(*existing, key->public_key())))
             return {};
         DAVENPORT_TRY(store.remove(name));
     } else if (existing.error().code != ErrorCode::not_found) {
         return fail(std::move(existing).error());
     }
-    return blobs::write_all(store, name, encode(note));
+    return blobs::write_all(store, name, encode(note, key));
 }
 
 Result<> remove_all(blobs::BlobStore& store, const std::string& prefix, std::uint64_t& freed) {
@@ -103,7 +105,8 @@ Result<> check_free(const blobs::BlobStore& store, const ChainNode& node, const 
 
 Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
                                                 const ChainNode& node, const Removal& why,
-                                                std::int64_t now_ms, std::uint64_t& freed) {
+                                                const SigningKey* signer, std::int64_t now_ms,
+                                                std::uint64_t& freed) {
     const std::string name = "manifests/" + node.id;
     DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
     auto manifest = decode_manifest(text);
@@ -113,7 +116,8 @@ Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const C
     note.reason = why.reason;
     note.rule = why.rule;
     note.by = why.by;
-    DAVENPORT_TRY(write_note(store, note));
+    if (signer) note.signed_from = signed_from(chain);
+    DAVENPORT_TRY(write_note(store, note, signer));
     // Whoever pins writes the pin and then looks for the note; here it is the other way round. So
     // of two at once at least one sees the other, and a pin that was promised holds.
     if (auto free = check_free(store, node, nullptr, why, now_ms); !free) {
@@ -134,7 +138,8 @@ Result<std::uint64_t> Vault::remove(std::string_view id, const Removal& why) {
     DAVENPORT_ASSIGN(const Compactions compactions, Compactions::load(store));
     std::uint64_t freed = 0;
     DAVENPORT_ASSIGN(const auto manifest,
-                     remove_manifest(store, *chain, *node, why, impl_->clock.now_ms(), freed));
+                     remove_manifest(store, *chain, *node, why, impl_->signing.key.get(),
+                                     impl_->clock.now_ms(), freed));
     // The backup is gone. Whatever fails from here on leaves garbage and nothing worse.
     const std::string appended = "appended/" + node->id + "/";
     if (!remove_all(store, appended, freed) || !manifest) return freed;

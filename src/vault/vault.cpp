@@ -70,7 +70,8 @@ std::set<std::string> segments_of(const blobs::BlobStore& store, const std::stri
 
 }  // namespace
 
-Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id) {
+Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id,
+                               std::string_view sha256_hex) {
     const std::string name = fmt::format("manifests/{}", id);
     if (id.find('/') != std::string_view::npos || !blobs::check_name(name))
         return fail(ErrorCode::not_found, "there is no such backup");
@@ -78,6 +79,8 @@ Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view i
     if (!text && text.error().code == ErrorCode::not_found)
         return fail(ErrorCode::not_found, "there is no backup '{}'", id);
     if (!text) return fail(std::move(text).error());
+    if (!sha256_hex.empty() && to_hex(as_bytes(sha256(*text))) != sha256_hex)
+        return fail(ErrorCode::corrupt, "{} was changed", name);
     auto manifest = decode_manifest(*text);
     if (!manifest) {
         Error error = std::move(manifest).error();
@@ -101,10 +104,10 @@ Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
 }
 
 Result<std::unique_ptr<Vault>> Vault::open(std::unique_ptr<blobs::BlobStore> store,
-                                           const Clock& clock, KeyRing ring) {
+                                           const Clock& clock, KeyRing ring, Signing signing) {
     if (!store) return fail(ErrorCode::internal, "a vault without a blob store");
-    std::unique_ptr<Vault> vault(
-        new Vault(std::make_unique<Impl>(std::move(store), clock, std::move(ring))));
+    std::unique_ptr<Vault> vault(new Vault(
+        std::make_unique<Impl>(std::move(store), clock, std::move(ring), std::move(signing))));
     DAVENPORT_TRY(vault->impl_->catalog.chain());
     return vault;
 }
@@ -140,6 +143,16 @@ Result<std::vector<std::string>> Vault::list() const {
     for (const ChainNode& node : chain->nodes)
         if (!node.removed) ids.push_back(node.id);
     return ids;
+}
+
+Result<std::vector<std::string>> Vault::foreign_keys() const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    std::set<std::string> ids;
+    for (const ChainNode& node : chain->nodes)
+        if (!node.key_id.empty()) ids.insert(node.key_id);
+    for (const VerifyingKey& key : impl_->signing.trusted) ids.erase(key.id());
+    if (impl_->signing.trusted.empty()) ids.clear();
+    return std::vector<std::string>(ids.begin(), ids.end());
 }
 
 Result<Manifest> Vault::manifest(std::string_view id) const {
@@ -206,7 +219,12 @@ Result<> Vault::commit(Manifest manifest) {
         if (!head->removed) known = segments_of(*impl_->store, head->id);
     }
     DAVENPORT_TRY(seal_security(manifest, impl_->keys));
-    const std::string text = encode(manifest);
+    manifest.signed_from.clear();
+    if (impl_->signing.key) {
+        manifest.signed_from = signed_from(*chain);
+        if (manifest.signed_from.empty()) manifest.signed_from = manifest.id;
+    }
+    const std::string text = encode(manifest, impl_->signing.key.get());
     if (text.size() > max_manifest_bytes)
         return fail(ErrorCode::too_large, "the manifest of '{}' has {} bytes, the limit is {}",
                     manifest.id, text.size(), max_manifest_bytes);
@@ -230,7 +248,9 @@ Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view databas
         if (node->removed ||
             !std::binary_search(node->databases.begin(), node->databases.end(), database))
             continue;
-        auto manifest = read_manifest(*impl_->store, node->id);
+        // A backup that is built on what somebody else wrote would sign it, so to speak.
+        if (!impl_->signing.trusted.empty() && !is_vouched_for(*chain, *node)) continue;
+        auto manifest = read_manifest(*impl_->store, node->id, node->sha256);
         if (!manifest && (manifest.error().code == ErrorCode::not_found ||
                           manifest.error().code == ErrorCode::corrupt))
             continue;
@@ -240,7 +260,7 @@ Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view databas
             [&](const DatabaseManifest& candidate) { return candidate.name == database; });
         if (entry == manifest->databases.end()) continue;
         if (!compactions) {
-            DAVENPORT_ASSIGN(compactions, Compactions::load(*impl_->store));
+            DAVENPORT_ASSIGN(compactions, Compactions::load(*impl_->store, impl_->signing.trusted));
         }
         entry->segments = compactions->apply(std::move(entry->segments)).segments;
         const auto opened = open_usable(*impl_->store, entry->segments, impl_->keys);

@@ -13,12 +13,17 @@
 namespace davenport::vault {
 
 struct Vault::Impl {
-    Impl(std::unique_ptr<blobs::BlobStore> blobs, const Clock& time, KeyRing ring)
-        : store(std::move(blobs)), clock(time), keys(*store, std::move(ring)), catalog(*store) {}
+    Impl(std::unique_ptr<blobs::BlobStore> blobs, const Clock& time, KeyRing ring, Signing signer)
+        : store(std::move(blobs)),
+          clock(time),
+          keys(*store, std::move(ring)),
+          signing(std::move(signer)),
+          catalog(*store, signing.trusted) {}
 
     const std::unique_ptr<blobs::BlobStore> store;
     const Clock& clock;
     Keys keys;
+    const Signing signing;
     Catalog catalog;
     // Plain SHA-256 of attachments that this process has encrypted -> their names, so that equal
     // ones are stored once.
@@ -28,7 +33,9 @@ struct Vault::Impl {
     std::shared_mutex collection;  // exclusive: garbage collection; shared: what makes new blobs
 };
 
-Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id);
+// `corrupt`, too, when it is another one than that with the `sha256_hex` (empty = any).
+Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view id,
+                               std::string_view sha256_hex = {});
 Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
     const blobs::BlobStore& store, const std::vector<SegmentReference>& segments,
     const Keys* keys = nullptr);
@@ -58,7 +65,8 @@ Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_v
 // `manifest` is what it said; nullopt when it could not be read.
 Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
                                                 const ChainNode& node, const Removal& why,
-                                                std::int64_t now_ms, std::uint64_t& freed);
+                                                const SigningKey* signer, std::int64_t now_ms,
+                                                std::uint64_t& freed);
 // Whether what a blob holds was decrypted, or can't be for want of the key.
 enum class Contents { read, locked };
 // Re-reads a sealed blob to its end; a plain one not.

@@ -34,8 +34,20 @@ class Verifier {
     Verifier(const blobs::BlobStore& store, const Keys& keys, const Progress& progress)
         : store_(store), keys_(keys), progress_(progress) {}
 
-    Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
+    void check_chain(const Chain& chain, const std::vector<VerifyingKey>& trusted) {
+        using Link = Verification::Link;
         result_.findings = check_links(chain);
+        for (const ChainNode& node : chain.nodes)
+            result_.chain.push_back({node.id, node.sha256, node.key_id,
+                                     node.removed ? Link::State::removed : Link::State::kept});
+        if (trusted.empty()) return;
+        Signatures signatures = check_signatures(chain, trusted);
+        for (Finding& finding : signatures.findings) result_.findings.push_back(std::move(finding));
+        result_.signed_from = signed_from(chain);
+        result_.unsigned_ids = std::move(signatures.unsigned_ids);
+    }
+
+    Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
         if (!chain.nodes.empty()) {
             result_.head_id = chain.nodes.back().id;
             result_.head_sha256 = chain.nodes.back().sha256;
@@ -194,6 +206,7 @@ class Verifier {
     }
 
     void check_appended(const std::string& name, const std::string& id) {
+        ++result_.appended;
         if (const auto sealed = check_checksum(name); !sealed)
             return find({id, {}}, name, sealed.error().message);
         const auto header = read_appended_header(store_, name, &keys_);
@@ -233,11 +246,13 @@ class Verifier {
 Result<Verification> Vault::verify(const std::vector<std::string>& ids,
                                    const Progress& progress) const {
     // A catalog of its own: what was read earlier proves nothing about what is stored now.
-    Catalog fresh(*impl_->store);
+    Catalog fresh(*impl_->store, impl_->signing.trusted);
     DAVENPORT_ASSIGN(const auto chain, fresh.chain());
     // Keys of its own, too.
     const Keys keys(*impl_->store, impl_->keys.ring());
-    return Verifier(*impl_->store, keys, progress).run(*chain, ids);
+    Verifier verifier(*impl_->store, keys, progress);
+    verifier.check_chain(*chain, impl_->signing.trusted);
+    return verifier.run(*chain, ids);
 }
 
 }  // namespace davenport::vault

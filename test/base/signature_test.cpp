@@ -121,3 +121,23 @@ TEST_CASE("sealed texts can be signed") {
     CHECK(check_signature(forged, key.public_key()).error().message ==
           "its signature does not fit");
 }
+
+TEST_CASE("a file of several public keys") {
+    const davenport::test::TemporaryDirectory directory;
+    const std::string path = directory / "keys.pem";
+    const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
+    const std::vector<VerifyingKey> keys{SigningKey::generate().public_key(),
+                                         SigningKey::generate().public_key()};
+    write("# a remark\n" + VerifyingKey::to_pem(keys));
+    CHECK(VerifyingKey::load_all(path) == keys);
+    CHECK(VerifyingKey::to_pem({keys[0]}) == keys[0].to_pem());
+    for (const std::string& text :
+         {std::string("nothing"), std::string(), keys[0].to_pem() + "-----BEGIN x",
+          keys[0].to_pem() + keys[0].to_pem(), SigningKey::generate().to_pem()}) {
+        write(text);
+        CHECK(VerifyingKey::load_all(path).error().code == ErrorCode::invalid_argument);
+    }
+    write(std::string(100'000, '-'));
+    CHECK(VerifyingKey::load_all(path).error().code == ErrorCode::too_large);
+    CHECK(VerifyingKey::load_all(directory / "none").error().code == ErrorCode::not_found);
+}

@@ -172,3 +172,20 @@ TEST_CASE("whoever is killed while writing leaves whole blobs or none") {
     }
     CHECK(seen >= 60);
 }
+
+TEST_CASE("a directory opened for reading alone") {
+    const davenport::test::TemporaryDirectory directory;
+    CHECK(open_read_only(directory / "none").error().code == ErrorCode::not_found);
+    REQUIRE(write_all(**open_directory(directory / "blobs"), "a/b", "text"));
+    fs::remove(directory / "blobs/tmp");
+    const auto store = open_read_only(directory / "blobs/");
+    REQUIRE(store);
+    CHECK(read_all(**store, "a/b", 10) == "text");
+    REQUIRE((*store)->list(""));
+    CHECK((*store)->list("")->size() == 1);
+    CHECK((*store)->create().error().code == ErrorCode::forbidden);
+    CHECK((*store)->remove("a/b").error().code == ErrorCode::forbidden);
+    CHECK((*store)->sweep(0).error().code == ErrorCode::forbidden);
+    CHECK_FALSE(fs::exists(directory / "blobs/tmp"));
+    CHECK(count_files(directory / "blobs") == 1);
+}

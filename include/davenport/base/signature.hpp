@@ -22,6 +22,7 @@ class VerifyingKey {
     static Result<VerifyingKey> from_pem(std::string_view pem);
     static Result<VerifyingKey> load(const std::string& path);  // a PEM file
     std::string to_pem() const;
+    static std::string to_pem(const std::vector<VerifyingKey>& keys);  // block after block
 
     // The first 16 hex digits of the SHA-256 of the 32 key bytes: tells keys apart, proves nothing.
     const std::string& id() const { return id_; }

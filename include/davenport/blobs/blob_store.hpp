@@ -65,6 +65,9 @@ class BlobStore {
 // Blobs as files below `directory`, which is created if missing; readable by the owner alone. Write
 // order: temporary file, fsync, rename, fsync of the directory.
 Result<std::unique_ptr<BlobStore>> open_directory(const std::string& directory);
+// The blobs of an existing directory, for reading alone: nothing is ever opened for writing, and
+// what would change something is `forbidden`. not_found when there is no such directory.
+Result<std::unique_ptr<BlobStore>> open_read_only(const std::string& directory);
 // For tests.
 std::unique_ptr<BlobStore> make_memory();
 

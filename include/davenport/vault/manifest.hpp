@@ -1,6 +1,7 @@
 #pragma once
 
 #include "davenport/base/result.hpp"
+#include "davenport/base/signature.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -54,12 +55,15 @@ struct Manifest {
     // one; both empty for the first.
     std::string previous_id;
     std::string previous_sha256;
+    // The backup from which on every manifest and every note of the chain is signed; empty in one
+    // that is not signed.
+    std::string signed_from;
     std::vector<DatabaseManifest> databases;
 };
 
-std::string encode(const Manifest& manifest);
-// `corrupt` names what is wrong. Unknown members are allowed (a later version may add signatures),
-// an unknown format version is `unsupported`.
+std::string encode(const Manifest& manifest, const SigningKey* key = nullptr);  // null: unsigned
+// `corrupt` names what is wrong. Does not check the signature. Unknown members are allowed (a later
+// version may add some), an unknown format version is `unsupported`.
 Result<Manifest> decode_manifest(std::string_view text);
 
 }  // namespace davenport::vault

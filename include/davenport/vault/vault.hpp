@@ -1,6 +1,7 @@
 #pragma once
 
 #include "davenport/base/clock.hpp"
+#include "davenport/base/signature.hpp"
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/vault/keys.hpp"
 #include "davenport/vault/manifest.hpp"
@@ -32,6 +33,13 @@ struct Appended {  // one attachment appended to a backup by a user
     std::string name;
     std::uint64_t length = 0;  // bytes
     std::int64_t at_ms = 0;
+};
+
+// What a vault signs with, and whose signatures it takes.
+struct Signing {
+    std::shared_ptr<const SigningKey> key;  // null: nothing is signed
+    // Oldest first, the key's own last: what a later one has signed, an earlier one can't follow.
+    std::vector<VerifyingKey> trusted;  // empty: signatures are not looked at
 };
 
 // Why a backup goes; what stays of it says so.
@@ -75,6 +83,15 @@ struct Verification {
     // The newest backup and the SHA-256 of its manifest. Whoever keeps them elsewhere can tell
     // later that nobody cut off the end of the chain, which the chain alone can't show.
     std::string head_id, head_sha256;
+    struct Link {
+        std::string id, sha256;  // of the manifest
+        std::string key_id;      // that signed the manifest, or the note of its removal
+        enum class State { kept, removed } state = State::kept;
+    };
+    std::vector<Link> chain;     // oldest first
+    std::uint64_t appended = 0;  // attachments that users appended: no signature covers them
+    std::string signed_from;     // everything from this backup on is signed; empty: nothing is
+    std::vector<std::string> unsigned_ids;  // from before that
     std::vector<Finding> findings;
     bool sound() const { return findings.empty(); }
 };
@@ -93,7 +110,8 @@ struct Difference {
 class Vault {
   public:
     static Result<std::unique_ptr<Vault>> open(std::unique_ptr<blobs::BlobStore> store,
-                                               const Clock& clock, KeyRing ring = {});
+                                               const Clock& clock, KeyRing ring = {},
+                                               Signing signing = {});
     ~Vault();
 
     blobs::BlobStore& store();
@@ -118,6 +136,10 @@ class Vault {
     // Read from the beginning to the end, the last read is `corrupt` when the bytes are not those
     // that the name says.
     Result<std::unique_ptr<blobs::BlobReader>> attachment(std::string_view sha256_hex) const;
+
+    // The ids of keys that signed, says the chain, and that are not trusted here: the key was lost
+    // or exchanged, or somebody else wrote into the vault. Nothing where no key is trusted.
+    Result<std::vector<std::string>> foreign_keys() const;
 
     // Writing a backup: segments and attachments first, then the commit, which makes the backup
     // exist.
@@ -199,6 +221,12 @@ class Vault {
     Result<Verification> verify(
         const std::vector<std::string>& ids,
         const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
+
+    // A file that shows whoever has the public key that a document with this content was in the
+    // backup, or that none was (proof.hpp). not_found: no such backup, or no such database in it;
+    // `unsupported`: the backup is not signed.
+    Result<std::string> prove(std::string_view backup_id, std::string_view database,
+                              std::string_view document) const;
 
     // Calls `visit` for every document that differs, database by database in id order, reading only
     // segments that the two backups do not share.

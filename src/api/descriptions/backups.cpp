@@ -97,7 +97,11 @@ void describe_checking(Document& document) {
     document.schema("Verification", R"({"type":"object","properties":{
         "sound":{"type":"boolean"},"backups":{"type":"integer"},"segments":{"type":"integer"},
         "attachments":{"type":"integer"},"bytes":{"type":"integer"},
-        "undecrypted":{"type":"integer"},
+        "undecrypted":{"type":"integer"},"removed":{"type":"integer"},
+        "appended":{"type":"integer"},"signed_from":{"type":"string"},
+        "unsigned":{"type":"array","items":{"type":"string"}},
+        "head":{"type":"object","properties":{"id":{"type":"string"},
+            "sha256":{"type":"string"}}},
         "findings":{"type":"array","items":{"type":"object","properties":{
             "backup":{"type":"string"},"db":{"type":"string"},"object":{"type":"string"},
             "message":{"type":"string"}}}}}})");
@@ -123,6 +127,20 @@ void describe_checking(Document& document) {
                      not_found}});
 }
 
+void describe_proving(Document& document) {
+    document.add_everywhere(
+        {.method = "GET",
+         .pattern = "/signing-key",
+         .summary = "The public keys that backups are signed with",
+         .answers = {{200, "PEM blocks, the key of today last", {}, "application/x-pem-file"}}});
+    document.add_everywhere(
+        {.method = "GET",
+         .pattern = "/backups/:id/proofs/:db/*doc",
+         .summary = "A proof that a document was in a backup, or that it was not",
+         .answers = {{200, "To be checked with the public key alone", R"({"type":"object"})"},
+                     not_found}});
+}
+
 }  // namespace
 
 void describe_backups(Document& document) {
@@ -130,6 +148,7 @@ void describe_backups(Document& document) {
     describe_making(document);
     describe_restoring(document);
     describe_checking(document);
+    describe_proving(document);
 }
 
 }  // namespace davenport::api

@@ -1,0 +1,78 @@
+#include "davenport/vault/offline.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace davenport::vault {
+namespace {
+
+Result<std::string> find_vault(const std::string& directory) {
+    const std::filesystem::path path(directory);
+    std::error_code error;
+    for (const auto& candidate : {path / "vault", path})
+        if (std::filesystem::is_directory(candidate / "manifests", error))
+            return candidate.string();
+    return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
+}
+
+// That the chain holds a backup is worth as much as the signature that says so.
+void require_vouching(Verification& verification) {
+    if (!verification.signed_from.empty()) return;
+    for (const std::string& id : verification.unsigned_ids)
+        verification.findings.push_back(
+            {id, {}, "manifests/" + id, "it is not signed, and no signed backup follows on it"});
+}
+
+void require_head(Verification& verification, const Head& head) {
+    const auto found =
+        std::find_if(verification.chain.begin(), verification.chain.end(),
+                     [&](const Verification::Link& link) { return link.id == head.id; });
+    if (found == verification.chain.end())
+        verification.findings.push_back(
+            {{},
+             {},
+             "manifests/" + head.id,
+             fmt::format("the backup '{}', which was there, is gone: the end of the chain was cut "
+                         "off, or this is another vault",
+                         head.id)});
+    else if (found->sha256 != head.sha256)
+        verification.findings.push_back({head.id,
+                                         {},
+                                         "manifests/" + head.id,
+                                         "it is another one than that which was written down"});
+}
+
+}  // namespace
+
+Result<Head> Head::parse(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    Head head;
+    if (colon != std::string_view::npos) {
+        head.id = text.substr(0, colon);
+        head.sha256 = text.substr(colon + 1);
+    }
+    if (head.id.empty() || head.sha256.size() != 64 ||
+        head.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return fail(ErrorCode::invalid_argument,
+                    "a head is ID:SHA256, the id of a backup and 64 hex digits, as `verify` told");
+    return head;
+}
+
+Result<Verification> verify_offline(
+    const std::string& directory, const std::vector<VerifyingKey>& keys,
+    const std::optional<Head>& head,
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    if (keys.empty()) return fail(ErrorCode::invalid_argument, "there is no public key");
+    DAVENPORT_ASSIGN(const std::string path, find_vault(directory));
+    DAVENPORT_ASSIGN(auto store, blobs::open_read_only(path));
+    const SystemClock clock;
+    DAVENPORT_ASSIGN(const auto vault, Vault::open(std::move(store), clock, {}, {nullptr, keys}));
+    DAVENPORT_ASSIGN(Verification verification, vault->verify({}, progress));
+    if (verification.chain.empty() && !head)
+        return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
+    require_vouching(verification);
+    if (head) require_head(verification, *head);
+    return verification;
+}
+
+}  // namespace davenport::vault

@@ -1,0 +1,331 @@
+// Offline verification against everything that a hostile hand can do to a vault without the key.
+#include "tamper_support.hpp"
+
+using namespace davenport;
+using namespace davenport::vault;
+using namespace davenport::vault::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Five : SignedDisk {
+    std::string hash;
+    std::string segment;  // of b5
+    Five() {
+        const auto vault = open();
+        fill(*vault, 1, 4);
+        hash = put_attachment(*vault, "attached");
+        const auto top = must(
+            write_segment(vault->store(), {with_attachment(document("y", "with a file"), hash)}));
+        segment = top.name;
+        must(vault->commit(backup("b5", {entry("db", {top})}, 5)));
+        must(vault->remove("b3", "retention"));
+    }
+};
+
+void flip(const std::string& path, std::streamoff at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const auto byte = static_cast<char>(file.get() ^ 1);
+    file.seekp(at);
+    file.put(byte);
+}
+
+}  // namespace
+
+TEST_CASE("an untouched vault is proven offline, also where nothing may be written") {
+    Five vault;
+    const bool read_only = GENERATE(false, true);
+    const auto each = [&](fs::perms files, fs::perms folders) {
+        for (const auto& entry : fs::recursive_directory_iterator(vault.root()))
+            fs::permissions(entry.path(), entry.is_directory() ? folders : files);
+    };
+    if (read_only) each(fs::perms::owner_read, fs::perms::owner_read | fs::perms::owner_exec);
+    const auto verification = vault.verify();
+    CHECK(findings_text(verification) == "");
+    CHECK(verification.backups == 4);
+    CHECK(verification.segments == 4);
+    CHECK(verification.attachments == 1);
+    CHECK(verification.signed_from == "b1");
+    CHECK(verification.unsigned_ids.empty());
+    CHECK(verification.head_id == "b5");
+    CHECK(verification.head_sha256 == to_hex(as_bytes(sha256(vault.read("manifests/b5")))));
+    REQUIRE(verification.chain.size() == 5);
+    CHECK(verification.chain[2].state == Verification::Link::State::removed);
+    CHECK(verification.chain[2].key_id == vault.key->public_key().id());
+    // The vault's own directory will do, too.
+    CHECK(must(verify_offline(vault.root(), vault.trusted, std::nullopt)).sound());
+    if (read_only) each(fs::perms::owner_all, fs::perms::owner_all);
+}
+
+TEST_CASE("what is no vault, or an empty one, is not sound but missing") {
+    SignedDisk disk;
+    const auto code = [&] {
+        return verify_offline(disk.directory.path().string(), disk.trusted, {}).error().code;
+    };
+    CHECK(code() == ErrorCode::not_found);
+    disk.open();
+    CHECK(code() == ErrorCode::not_found);
+    fs::create_directories(disk.path("manifests"));
+    CHECK(code() == ErrorCode::not_found);
+    CHECK_FALSE(fs::exists(disk.path("removed")));
+    // With a head, an emptied vault is one whose end was cut off.
+    CHECK_THAT(disk.findings(Head{"b1", std::string(64, 'a')}), Contains("cut off"));
+}
+
+TEST_CASE("an edited manifest is found, with its checksum made to fit, at any place") {
+    Five vault;
+    const std::string id = GENERATE(as<std::string>(), "b1", "b2", "b5");
+    SECTION("its signature kept") {
+        std::string text = vault.read("manifests/" + id);
+        const std::size_t at = text.find("\"documents\":0");
+        REQUIRE(at != std::string::npos);
+        text[at + 12] = '7';
+        vault.write("manifests/" + id, resealed(text));
+        CHECK_THAT(vault.findings(), Contains("[" + id + "||manifests/" + id +
+                                              "] the manifest was changed or forged"));
+    }
+    SECTION("its signature taken away") {
+        vault.edit(id, [](Manifest& manifest) { manifest.databases[0].documents = 7; });
+        CHECK_THAT(vault.findings(), Contains("[" + id + "||manifests/" + id +
+                                              "] the manifest is not signed, though everything"));
+    }
+    SECTION("signed by another key") {
+        const SigningKey other = SigningKey::generate();
+        vault.edit(
+            id, [](Manifest& manifest) { manifest.databases[0].documents = 7; }, &other);
+        CHECK_THAT(vault.findings(), Contains("signed by the key " + other.public_key().id() +
+                                              ", which is not trusted"));
+    }
+}
+
+TEST_CASE("a backup that was taken away is found") {
+    Five vault;
+    SECTION("in the middle") {
+        vault.remove("manifests/b2");
+        CHECK_THAT(vault.findings(), Contains("'b2', on which 'b3' follows, is gone"));
+    }
+    SECTION("the first") {
+        vault.remove("manifests/b1");
+        CHECK_THAT(vault.findings(), Contains("'b1', on which 'b2' follows, is gone"));
+    }
+    SECTION("with a note of a removal that nobody signed") {
+        const std::string id = GENERATE(as<std::string>(), "b1", "b2");
+        // A true note, of a copy of the vault without a key.
+        const std::string note = [&] {
+            SignedDisk copy;
+            fs::copy(vault.root(), copy.root(), fs::copy_options::recursive);
+            must(copy.open_with({})->remove(id, "retention"));
+            return copy.read("removed/" + id);
+        }();
+        vault.remove("manifests/" + id);
+        vault.write("removed/" + id, note);
+        CHECK_THAT(vault.findings(),
+                   Contains("the note of the removed backup is not signed, though everything from "
+                            "'b1' on is"));
+    }
+    SECTION("the note of a removed one") {
+        vault.remove("removed/b3");
+        CHECK_THAT(vault.findings(), Contains("'b3', on which 'b4' follows, is gone"));
+    }
+    SECTION("the note of another one in its place") {
+        vault.remove("manifests/b2");
+        vault.write("removed/b2", vault.read("removed/b3"));
+        CHECK_THAT(vault.findings(), Contains("it is the note of 'b3'"));
+    }
+    SECTION("the end, which a head that was kept shows") {
+        const auto before = vault.verify();
+        const Head head = must(Head::parse(before.head_id + ":" + before.head_sha256));
+        CHECK(vault.findings(head) == "");
+        vault.remove("manifests/b5");
+        CHECK(vault.findings() == "");
+        CHECK(vault.verify().head_id == "b4");
+        CHECK_THAT(vault.findings(head), Contains("'b5', which was there, is gone"));
+        // Another backup of that name is not it.
+        vault.fill(*vault.open(), 5, 5);
+        CHECK_THAT(vault.findings(head), Contains("[b5||manifests/b5] it is another one"));
+    }
+}
+
+TEST_CASE("a head may have been followed, and removed in the regular way") {
+    Five vault;
+    const Head head{"b4", vault.verify().chain[3].sha256};
+    CHECK(vault.findings(head) == "");
+    must(vault.open()->remove("b4", "retention"));
+    CHECK(vault.findings(head) == "");
+    CHECK(Head::parse("b4").error().code == ErrorCode::invalid_argument);
+    CHECK(Head::parse("b4:" + std::string(63, 'a')).error().code == ErrorCode::invalid_argument);
+    CHECK(Head::parse(":" + std::string(64, 'a')).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("another order is found") {
+    Five vault;
+    SECTION("two exchanged") {
+        const std::string one = vault.read("manifests/b1");
+        vault.write("manifests/b1", vault.read("manifests/b2"));
+        vault.write("manifests/b2", one);
+        CHECK_THAT(vault.findings(), Contains("it is the manifest of 'b2'") &&
+                                         Contains("it is the manifest of 'b1'"));
+    }
+    SECTION("links turned round") {
+        vault.edit("b4", [](Manifest& manifest) { manifest.previous_id = "b5"; });
+        vault.edit("b5", [](Manifest& manifest) { manifest.previous_id = "b3"; });
+        CHECK_FALSE(vault.verify().sound());
+    }
+}
+
+TEST_CASE("a foreign manifest is found") {
+    Five vault;
+    SignedDisk other;
+    other.key = vault.key;  // even with the same key
+    other.trusted = vault.trusted;
+    SECTION("at the beginning") {
+        other.fill(*other.open(), 7, 7);
+        vault.write("manifests/b7", other.read("manifests/b7"));
+        CHECK_THAT(vault.findings(), Contains("both say that they are the first"));
+    }
+    SECTION("in the middle") {
+        fs::copy(vault.root(), other.root(), fs::copy_options::recursive);
+        must(other.open()->commit(backup("b6", {}, 6)));
+        fs::remove(other.path("manifests/b6"));
+        must(other.open()->commit(backup("b7", {}, 6)));
+        must(vault.open()->commit(backup("b6", {}, 6)));
+        vault.write("manifests/b7", other.read("manifests/b7"));
+        CHECK_THAT(vault.findings(), Contains("both follow on 'b5'"));
+    }
+    SECTION("at the end, unsigned") {
+        must(vault.open_with({})->commit(backup("b6", {}, 6)));
+        CHECK_THAT(vault.findings(), Contains("[b6||manifests/b6] the manifest is not signed"));
+    }
+}
+
+TEST_CASE("data that was changed or is missing is found") {
+    Five vault;
+    SECTION("a segment's byte, at any part") {
+        const auto size = static_cast<std::streamoff>(fs::file_size(vault.path(vault.segment)));
+        const auto at =
+            GENERATE_COPY(as<std::streamoff>(), 20, 40, size - 250, size - 100, size - 1);
+        flip(vault.path(vault.segment), at);
+        CHECK_THAT(vault.findings(), Contains("[b5|db|" + vault.segment + "]"));
+    }
+    SECTION("a segment exchanged for another one") {
+        const auto open = vault.open();
+        const auto other = must(write_segment(open->store(), {document("y", "forged")}));
+        vault.write(vault.segment, vault.read(other.name));
+        CHECK_THAT(vault.findings(), Contains("[b5|db|" + vault.segment + "]"));
+    }
+    SECTION("a segment missing") {
+        vault.remove(vault.segment);
+        CHECK_THAT(vault.findings(), Contains("is missing"));
+    }
+    SECTION("an attachment changed") {
+        flip(vault.path("attachments/" + vault.hash), 3);
+        CHECK_THAT(vault.findings(), Contains("[b5|db|attachments/" + vault.hash + "]"));
+    }
+    SECTION("an attachment missing") {
+        vault.remove("attachments/" + vault.hash);
+        CHECK_THAT(vault.findings(), Contains("[b5|db|attachments/" + vault.hash + "]"));
+    }
+}
+
+TEST_CASE(
+    "a vault from before signing: what follows vouches for it, and nothing unsigned comes after") {
+    SignedDisk disk;
+    disk.fill(*disk.open_with({}), 1, 3);
+    must(disk.open_with({})->remove("b1", "retention"));
+    SECTION("alone it is proven by nothing") {
+        CHECK_THAT(disk.findings(),
+                   Contains("b2") && Contains("b3") && Contains("no signed backup follows"));
+        // The service itself only says so.
+        const auto own = must(disk.open()->verify({}, {}));
+        CHECK(own.sound());
+        CHECK(own.unsigned_ids == std::vector<std::string>{"b1", "b2", "b3"});
+        CHECK(own.signed_from.empty());
+    }
+    SECTION("with a signed one after it") {
+        disk.fill(*disk.open(), 4, 5);
+        CHECK(must(disk.open()->list()).size() == 4);
+        const auto verification = disk.verify();
+        CHECK(findings_text(verification) == "");
+        CHECK(verification.signed_from == "b4");
+        CHECK(verification.unsigned_ids == std::vector<std::string>{"b1", "b2", "b3"});
+        disk.edit("b2", [](Manifest& manifest) { manifest.databases[0].documents = 7; });
+        CHECK_THAT(disk.findings(), Contains("changed after the backup 'b3'"));
+    }
+    SECTION("where signing began stays known when the first signed backup goes") {
+        disk.fill(*disk.open(), 4, 6);
+        must(disk.open()->remove("b4", "retention"));
+        CHECK(disk.verify().signed_from == "b4");
+        CHECK(disk.findings() == "");
+        must(disk.open_with({})->remove("b5", "forged"));
+        CHECK_THAT(disk.findings(), Contains("[||removed/b5]"));
+    }
+    SECTION("an old one removed later leaves a signed note") {
+        disk.fill(*disk.open(), 4, 4);
+        must(disk.open()->remove("b2", "retention"));
+        CHECK(disk.findings() == "");
+        CHECK(disk.verify().unsigned_ids == std::vector<std::string>{"b1", "b3"});
+    }
+}
+
+TEST_CASE("keys follow one another and never go back") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 2);
+    const auto old = disk.key;
+    const auto young = new_key();
+    CHECK(must(disk.open_with({young, {young->public_key()}})->foreign_keys()) ==
+          std::vector<std::string>{old->public_key().id()});
+    disk.key = young;
+    disk.trusted.push_back(young->public_key());
+    CHECK(must(disk.open()->foreign_keys()).empty());
+    disk.fill(*disk.open(), 3, 3);
+    must(disk.open()->remove("b1", "retention"));
+    CHECK(disk.findings() == "");
+    CHECK(disk.verify().signed_from == "b1");
+    SECTION("the old key alone does not know the young one") {
+        disk.trusted.pop_back();
+        CHECK_THAT(disk.findings(), Contains(young->public_key().id() + ", which is not trusted"));
+    }
+    SECTION("who has stolen the old key can't go on with it") {
+        must(disk.open_with({old, {old->public_key()}})->commit(backup("b4", {}, 4)));
+        CHECK_THAT(disk.findings(),
+                   Contains("which the key " + young->public_key().id() + " had replaced before"));
+    }
+    SECTION("nor rewrite what it signed") {
+        disk.edit(
+            "b2", [](Manifest& manifest) { manifest.databases[0].documents = 7; }, old.get());
+        CHECK_THAT(disk.findings(), Contains("changed after the backup 'b3'"));
+    }
+}
+
+TEST_CASE("the next backup is not built on what somebody else wrote") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 2);
+    const auto one = must(disk.open()->manifest("b1")).databases[0].segments;
+    const auto two = must(disk.open()->manifest("b2")).databases[0].segments;
+    CHECK(must(disk.open()->base_for("db"))->segments == two);
+    const auto forged = must(write_segment(disk.open()->store(), {document("x", "forged")}));
+    SECTION("an edited manifest") {
+        disk.edit("b2", [&](Manifest& manifest) { manifest.databases[0].segments = {forged}; });
+        CHECK(must(disk.open()->base_for("db"))->segments == one);
+    }
+    SECTION("edited while the vault is open, size and time kept") {
+        const auto vault = disk.open();
+        CHECK(must(vault->base_for("db"))->segments == two);
+        std::string text = disk.read("manifests/b2");
+        const auto time = fs::last_write_time(disk.path("manifests/b2"));
+        text[text.find("\"documents\":0") + 12] = '7';
+        disk.write("manifests/b2", resealed(text));
+        fs::last_write_time(disk.path("manifests/b2"), time);
+        CHECK(must(vault->base_for("db"))->segments == one);
+    }
+    SECTION("a compaction that nobody signed") {
+        const auto vault = disk.open();
+        must(vault->commit(backup("b3", {entry("db", {one[0], two[0]})}, 3)));
+        must(disk.open_with({})->compact("db", 1));
+        CHECK(must(vault->base_for("db"))->segments.size() == 2);
+        must(vault->compact("db", 1));
+        CHECK(must(vault->base_for("db"))->segments.size() == 1);
+    }
+}
