@@ -184,7 +184,7 @@ describe('schedules', () => {
     await api.expect(202, 'POST', `${schedules}/${prune.id}/run`);
     assert.equal((await lastRun(prune.id)).outcome, 'succeeded');
     assert.deepEqual(await backups(), [latest]);
-    await restart({ DAVENPORT_RETENTION_PRESET: 'none' });
+    await restart({ DAVENPORT_RETENTION_PRESET: 'none', DAVENPORT_RETENTION_KEEP_LAST: '0' });
   });
 
   it('work on the command line', async () => {

@@ -83,7 +83,7 @@ TEST_CASE("reports are kept, the newest of them and the last good one") {
     CHECK(entries[0].id == "drill_5");
     CHECK(entries[0].verdict == "not_recoverable");
     CHECK(entries[3].id == "drill_0");
-    CHECK((*reports)->last(drills::recoverable).value() == 1'700'000'602'000);
+    CHECK((*reports)->last(drills::recoverable).value() == 1'700'000'602'500);
     CHECK((*reports)->get("drill_1").error().code == ErrorCode::not_found);
 
     // Said again, as after a crash, it is as it was.

@@ -204,6 +204,7 @@ Result<> Fields::each(const Asked& asked, Want want, std::uint64_t skip, std::ui
             DAVENPORT_ASSIGN(const auto text, rows.next());
             if (!text) break;
             ++seen;
+            if (*text == "null") continue;  // it went while the query ran
             Match match;
             if (want == Want::documents) {
                 DAVENPORT_ASSIGN(auto found, reader.read_document(*text));
