@@ -19,15 +19,19 @@ function section(title) {
   return text;
 }
 
-describe('disaster recovery', () => {
+for (const vault of ['plain', 'encrypted']) describe(`disaster recovery from ${vault === 'plain' ? 'a plain' : 'an encrypted'} vault`, () => {
   let lost;
   let directory;
   let newCouchDb;
   let documents;
+  // For commands that are run beside the guide.
+  const key = () => (vault === 'plain' ? {} : { DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'key/master.key') });
 
   before(async () => {
-    lost = await Fixture.create();
     directory = await temporaryDirectory();
+    await mkdir(join(directory, 'key'));
+    if (vault === 'encrypted') await must(['encryption', 'generate', join(directory, 'key/master.key')]);
+    lost = await Fixture.create(key());
     const { api } = lost;
     for (let i = 0; i < 3; i += 1) {
       await api.bulkWrite('athena_components', Array.from({ length: 50 }, (_, n) => ({ _id: `c-${i}-${n}`, round: i, n })));
@@ -79,9 +83,10 @@ describe('disaster recovery', () => {
     await script('runuser', 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
     await script('systemctl', `echo "$@" >> '${directory}/systemctl.log'`);
     for (const name of ['apt', 'chown']) await script(name, `echo "${name} $*" >> '${directory}/system.log'`);
-    const configuration = join(directory, 'davenport.toml');
+    await mkdir(join(directory, 'etc'));
+    const configuration = join(directory, 'etc/davenport.toml');
     await writeFile(configuration, (await must(['generate', 'configuration', '--data', dataDir])).stdout);
-    return { bin, configuration };
+    return bin;
   }
 
   function shell(text, bin) {
@@ -99,27 +104,29 @@ describe('disaster recovery', () => {
   }
 
   it('brings everything back from nothing but the vault, by the steps of the guide', async () => {
-    const dataDir = join(directory, 'new machine');
+    const dataDir = join(directory, 'new-machine');
     await mkdir(dataDir);
-    const { bin, configuration } = await standIns(dataDir);
+    const bin = await standIns(dataDir);
     const [define] = blocksOf(section('Install')).filter((block) => block.startsWith('dav()'));
     const steps = blocksOf(section('Disaster recovery'));
-    assert.equal(steps.length, 5);
+    assert.equal(steps.length, 6);
+    const keyStep = steps.findIndex((step) => step.includes('master.key'));
+    if (vault === 'plain') steps.splice(keyStep, 1);
     const text = [define, ...steps].join('\n')
-      .replaceAll('/etc/davenport/davenport.toml', `'${configuration}'`)
-      .replaceAll('/mnt/rescued', `'${directory}/rescued'`)
-      .replaceAll('/var/lib/davenport', `'${dataDir}'`);
+      .replaceAll('/etc/davenport', `${directory}/etc`)
+      .replaceAll('/mnt', directory)
+      .replaceAll('/var/lib/davenport', dataDir);
     const output = await shell(text, bin);
     assert.equal(output.match(/^03_ibp_db_backup_\d+ .* complete$/gm).length, 4);
     assert.match(output, /^sound: 4 backups/m);
     assert.match(output, /^athena_components: 149 to create/m);
     assert.match(output, /^restored$/m);
     assert.match(output, /^sound: 5 backups/m);
-    const key = JSON.parse(/^\{"api_key".*$/m.exec(output)[0]);
+    const apiKey = JSON.parse(/^\{"api_key".*$/m.exec(output)[0]);
 
-    const service = await Service.start({ dataDir, settings: newCouchDb?.settings });
+    const service = await Service.start({ dataDir, settings: { ...newCouchDb?.settings, ...key() } });
     try {
-      const api = service.api(key);
+      const api = service.api(apiKey);
       assert.deepEqual(await everything(api), documents);
       api.close();
     } finally {
@@ -136,11 +143,12 @@ describe('disaster recovery', () => {
     const bytes = await readFile(manifest);
     bytes[bytes.length >> 1] ^= 1;
     await writeFile(manifest, bytes);
-    const verified = await run(['verify', ...place]);
+    const verified = await run(['verify', ...place], { settings: key() });
     assert.equal(verified.code, 9);
     assert.match(verified.stdout, new RegExp(ids.at(-1)));
-    assert.equal((await run(['restore', ids.at(-1), ...place])).code, 9);
-    assert.match((await must(['restore', ids.at(-2), ...place])).stdout, /restored/);
+    assert.equal((await run(['restore', ids.at(-1), ...place], { settings: key() })).code, 9);
+    assert.match((await must(['restore', ids.at(-2), ...place], { settings: key() })).stdout, /restored/);
+    if (vault === 'encrypted') assert.equal((await run(['restore', ids.at(-2), ...place])).code, 13);
   });
 
   it('refuses to work on the data of another user', async (test) => {
