@@ -1,4 +1,5 @@
 #include "appended.hpp"
+#include "notes.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
@@ -52,6 +53,7 @@ class Verifier {
             if (!node.removed &&
                 (ids.empty() || std::find(ids.begin(), ids.end(), node.id) != ids.end()))
                 plan_backup(node);
+        if (ids.empty()) plan_compactions();
         plan_attachments();
         for (const auto& [name, segment] : segments_) check_segment(segment);
         for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
@@ -81,6 +83,35 @@ class Verifier {
                          fmt::format("the backups '{}' and '{}' say different counts of it",
                                      known->second.owner.backup_id, node.id));
             }
+    }
+
+    // The next backup will take up what compactions wrote; until then no manifest names it.
+    void plan_compactions() {
+        const auto blobs = store_.list("compactions/");
+        if (!blobs)
+            return find(
+                {}, "compactions",
+                fmt::format("the notes of compactions can't be listed: {}", blobs.error().message));
+        for (const blobs::BlobInfo& blob : *blobs) {
+            auto text = blobs::read_all(store_, blob.name, max_manifest_bytes);
+            if (!text && text.error().code == ErrorCode::not_found) continue;  // just removed
+            const auto note = text ? decode_compaction_note(*text)
+                                   : Result<CompactionNote>(fail(std::move(text).error()));
+            if (!note || note->name() != blob.name) {
+                find({}, blob.name,
+                     fmt::format("this note of a compaction can't be used, which harms no backup: "
+                                 "{}",
+                                 note ? "it is another one's" : note.error().message));
+            } else if (note->output && is_there(note->output->name)) {
+                // Without its output a note is garbage: nobody will take it up.
+                segments_.emplace(note->output->name, PlannedSegment{*note->output, {}});
+            }
+        }
+    }
+
+    bool is_there(const std::string& name) const {
+        const auto blob = store_.open(name);
+        return blob || blob.error().code != ErrorCode::not_found;
     }
 
     void plan_appended(const std::string& id) {
@@ -125,6 +156,8 @@ class Verifier {
         ++result_.segments;
         const std::string& name = planned.reference.name;
         const auto segment = SegmentReader::open(store_, planned.reference);
+        // What no backup needs may be collected meanwhile.
+        if (!segment && planned.owner.backup_id.empty() && !is_there(name)) return;
         if (!segment)
             return find(planned.owner, name,
                         fmt::format("all its {} documents are affected: {}",
