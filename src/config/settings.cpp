@@ -1,12 +1,8 @@
 #include "davenport/config/settings.hpp"
 
 #include "davenport/base/encoding.hpp"
+#include "toml.hpp"
 
-// Some of the parser's assertions are about its input ("[[ }" as a line): it also reports those as
-// errors, which is what a mistake in a file must lead to. With NDEBUG they would be assumptions.
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_cast<void>(0)
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
 #include <charconv>

@@ -84,6 +84,7 @@ TEST_CASE("an unknown key or a bad value is named") {
     CHECK_THAT(refusal(load_text("[webhooks]\nallow = [1]\n")), Contains("webhooks.allow"));
     CHECK_THAT(refusal(load_text("[http\n")), Contains("line 1"));
     CHECK_THAT(refusal(load_text("[http]\n[[ }\n")), Contains("line 2"));
+    CHECK_THAT(refusal(load_text("[http]\n\u00e9 = 3\n")), Contains("line 2"));
     CHECK_THAT(refusal(config::load(directory / "missing.toml", {}, {})), Contains("missing.toml"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})),
                Contains("DAVENPORT_HTTP_WOKERS"));
