@@ -53,7 +53,10 @@ class Verifier {
             if (!node.removed &&
                 (ids.empty() || std::find(ids.begin(), ids.end(), node.id) != ids.end()))
                 plan_backup(node);
-        if (ids.empty()) plan_compactions();
+        if (ids.empty()) {
+            plan_compactions();
+            check_pins();
+        }
         plan_attachments();
         for (const auto& [name, segment] : segments_) check_segment(segment);
         for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
@@ -106,6 +109,18 @@ class Verifier {
                 // Without its output a note is garbage: nobody will take it up.
                 segments_.emplace(note->output->name, PlannedSegment{*note->output, {}});
             }
+        }
+    }
+
+    void check_pins() {
+        const auto damaged = unreadable_pins(store_);
+        if (!damaged)
+            return find({}, "pins",
+                        fmt::format("the pins can't be read: {}", damaged.error().message));
+        for (const std::string& name : *damaged) {
+            const std::size_t id = name.find('/') + 1;
+            find({name.substr(id, name.find('/', id) - id), {}}, name,
+                 "this pin can't be read; it holds all the same");
         }
     }
 

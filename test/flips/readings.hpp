@@ -78,6 +78,16 @@ inline Result<std::string> appended(const vault::Vault& vault, const std::string
     return text;
 }
 
+inline Result<std::string> pins(const vault::Vault& vault) {
+    DAVENPORT_ASSIGN(const auto pins, vault.pins());
+    std::string text;
+    for (const auto& [id, pin] : pins) {
+        if (!pin.readable) return fail(ErrorCode::corrupt, "{}", pin.reason);
+        text += fmt::format("{} {} {} {}\n", id, pin.reason, pin.by, pin.at_ms);
+    }
+    return text;
+}
+
 inline Result<std::string> differences(const vault::Vault& vault, const std::string& before,
                                        const std::string& after) {
     std::string text;
@@ -104,6 +114,7 @@ inline Readings read_everything(const vault::Vault& vault) {
         note("restore " + id, reading::restored(vault, id));
         note("appended " + id, reading::appended(vault, id));
     }
+    note("pins", reading::pins(vault));
     note("diff", reading::differences(vault, "one", "five"));
     return readings;
 }

@@ -29,11 +29,12 @@ class SmallVault {
             back_up(*vault, id);
         }
         must(vault->append_attachment("four", "note", "text"));
+        must(vault->pin("four", "an audit", "ada"));
         must(vault->remove("two", "in a test"));
         REQUIRE(must(vault->compact("things", 2)) > 0);
         must(vault->collect_garbage(0));
-        for (const char* prefix :
-             {"segments/", "attachments/", "manifests/", "removed/", "appended/", "compactions/"})
+        for (const char* prefix : {"segments/", "attachments/", "manifests/", "removed/",
+                                   "appended/", "compactions/", "pins/"})
             REQUIRE(!must(blobs_->list(prefix)).empty());
     }
 

@@ -9,8 +9,13 @@
 //   backup     {values}: a backup of these values may appear
 //   removed    id of a backup that may be gone
 //   appended   {id, name, text} that may have been appended to a backup
+//   pin        {id, pinned}: a pin that may have been set or taken away
+//   pruned     ids of backups that a prune may have removed
+import { eventually } from '../../scripts/lib/davenport.mjs';
 import { damageBlob, repairBlobs } from './damage.mjs';
 import { databases, expected, fingerprint, idOf, Leaves, makeValue, pickId, toDocument } from './model.mjs';
+
+export const keepLast = 5;  // what a prune keeps
 
 const path = (database, id) => `/couchdb/${database}/${encodeURIComponent(id)}`;
 const key = (database, id) => `${database}/${id}`;
@@ -101,8 +106,10 @@ async function backup({ api, model }) {
   model.backups.set(id, promised);
 }
 
+const unpinned = (model) => [...model.backups].filter(([, { pinned }]) => !pinned).map(([id]) => id);
+
 async function remove({ api, model, random }) {
-  const ids = [...model.backups.keys()];
+  const ids = unpinned(model);
   if (ids.length < 3 && !random.chance(0.2)) return;
   if (ids.length === 0) return;
   await removeBackup({ api, model }, random.pick(ids));
@@ -124,6 +131,44 @@ async function append({ api, model, random }) {
   accept(reply, [200], 'an appended attachment');
   model.backups.get(id).appended.set(appended.name, appended.text);
 }
+
+// Nobody removes a pinned backup, and no rule does.
+async function pin({ api, model, random }) {
+  if (model.backups.size === 0) return;
+  const [id, promised] = random.pick([...model.backups]);
+  model.intent = { pin: { id, pinned: !promised.pinned } };
+  await setPin({ api, model }, id, !promised.pinned);
+}
+
+export async function setPin({ api, model }, id, pinned) {
+  const path = `/ak/api/v3/backups/${id}/pin`;
+  accept(await (pinned ? api.put(path, { reason: 'random' }) : api.delete(path)), [200], 'a pin');
+  model.backups.get(id).pinned = pinned;
+}
+
+async function removePinned({ api, model, random }) {
+  const ids = [...model.backups].filter(([, { pinned }]) => pinned).map(([id]) => id);
+  if (ids.length === 0) return;
+  const { status, text } = await api.delete(`/ak/api/v3/backups/${random.pick(ids)}`);
+  if (status < 400) throw new Error(`a pinned backup was removed: ${text}`);
+}
+
+async function prune({ api, model }) {
+  const newest = new Set([...model.backups.keys()].slice(-keepLast));
+  const pruned = unpinned(model).filter((id) => !newest.has(id));
+  model.intent = { pruned };
+  const { id } = accept(await api.post('/ak/api/v3/prune'), [202], 'a prune');
+  const { state, error, result } = await waitForPrune(api, id);
+  if (state !== 'succeeded') throw new Refused(`${id} ended as ${state}: ${error}`);
+  if (result.removed.sort().join() !== [...pruned].sort().join())
+    throw new Error(`${id} removed ${result.removed} instead of ${pruned}`);
+  for (const gone of pruned) model.backups.delete(gone);
+}
+
+export const waitForPrune = (api, id) => eventually(`${id} has ended`, async () => {
+  const job = (await api.expect(200, 'GET', `/ak/api/v3/prunes/${id}`)).json;
+  return ['succeeded', 'failed'].includes(job.state) && job;
+});
 
 // ---- restores
 
@@ -224,6 +269,9 @@ export const actions = [
   { name: 'restore exact', weight: 4, run: restoreExact },
   { name: 'restore upload', weight: 3, run: restoreUpload },
   { name: 'remove', weight: 6, run: remove },
+  { name: 'pin', weight: 3, run: pin },
+  { name: 'remove a pinned one', weight: 1, run: removePinned },
+  { name: 'prune', weight: 5, run: prune },
   { name: 'flip a bit', weight: 4, run: damageBlob },
   { name: 'repair', weight: 6, run: repairBlobs },
 ];

@@ -1,7 +1,7 @@
 // Compares the service with the model after each step.
 import assert from 'node:assert/strict';
 import { eventually } from '../../scripts/lib/davenport.mjs';
-import { download, observe } from './actions.mjs';
+import { download, keepLast, observe, setPin, waitForPrune } from './actions.mjs';
 import { refreshDamage } from './damage.mjs';
 import { databases, expected, fingerprint } from './model.mjs';
 
@@ -56,6 +56,30 @@ async function finishRemoval(api, model, id) {
   model.backups.delete(id);
 }
 
+const finishPin = ({ api, model }, { id, pinned }) =>
+  eventually(`${id} is ${pinned ? 'pinned' : 'not pinned'}`, () =>
+    setPin({ api, model }, id, pinned).then(() => true, () => false), { everyMs: 50 });
+
+// Another prune runs once the interrupted one is over; while something is damaged it may refuse.
+async function finishPrune(api, model, pruned) {
+  const id = await eventually('a prune begins', async () =>
+    (await api.post('/ak/api/v3/prune')).json.id, { everyMs: 50 });
+  const { state, error } = await waitForPrune(api, id);
+  assert.ok(state === 'succeeded' || model.damage.length > 0, `${id}: ${error}`);
+  const listed = new Set(await listBackups(api));
+  for (const gone of pruned) if (!listed.has(gone)) model.backups.delete(gone);
+}
+
+async function checkPins({ api, model }) {
+  if (model.damage.length > 0) return;  // then there may be no plan
+  const { backups } = (await api.expect(200, 'GET', '/ak/api/v3/retention')).json;
+  const newest = new Set([...model.backups.keys()].slice(-keepLast));
+  for (const { id, pinned, keep } of backups) {
+    assert.equal(pinned, Boolean(model.backups.get(id).pinned), `whether ${id} is pinned`);
+    assert.equal(keep, pinned || newest.has(id), `whether ${id} is kept`);
+  }
+}
+
 async function settleIntent({ api, model }) {
   const { intent } = model;
   if (!intent) return;
@@ -63,6 +87,8 @@ async function settleIntent({ api, model }) {
   await settle(api);
   if (intent.documents) await settleDocuments({ api, model }, intent.documents);
   if (intent.removed) await finishRemoval(api, model, intent.removed);
+  if (intent.pin && model.backups.has(intent.pin.id)) await finishPin({ api, model }, intent.pin);
+  if (intent.pruned) await finishPrune(api, model, intent.pruned);
   const listed = await listBackups(api);
   if (intent.backup) {
     const fresh = listed.filter((id) => !model.backups.has(id) && !model.failed.has(id));
@@ -142,6 +168,7 @@ export async function check(world) {
   await settleIntent(world);
   await refreshDamage(world.model);
   await checkDocuments(world);
+  await checkPins(world);
   return checkBackups(world);
 }
 

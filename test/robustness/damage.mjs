@@ -2,9 +2,9 @@
 // would.
 import { readdir, readFile, stat, utimes, writeFile, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { removeBackup } from './actions.mjs';
+import { removeBackup, setPin } from './actions.mjs';
 
-const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions'];
+const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions', 'pins'];
 const mostDamage = 2;
 
 export async function vaultFiles(world) {
@@ -64,6 +64,7 @@ export async function repairBlobs({ world, api, model }) {
   for (const damage of [...model.damage]) {
     const id = damage.blob.split('/')[1];
     if (damage.sealed && damage.blob.startsWith('manifests/') && model.backups.has(id)) {
+      if (model.backups.get(id).pinned) await setPin({ api, model }, id, false);
       await removeBackup({ api, model }, id);
       continue;
     }

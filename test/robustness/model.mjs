@@ -68,7 +68,7 @@ export class Leaves {
 
 export class Model {
   documents = new Map(databases.map((name) => [name, new Map()]));
-  // id -> {values: database -> id -> value, appended: name -> text}; in the order they were taken.
+  // id -> {values: database -> id -> value, appended: name -> text, pinned}; in the order they were taken.
   backups = new Map();
   // Ids of backups that the service accepted and could not take; they hold nothing.
   failed = new Set();

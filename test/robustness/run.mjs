@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeDirectory, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Random } from '../../scripts/lib/random.mjs';
-import { actions, interruptible, pickAction, Refused } from './actions.mjs';
+import { actions, interruptible, keepLast, pickAction, Refused } from './actions.mjs';
 import { check } from './check.mjs';
 import { Model } from './model.mjs';
 import { World } from './service.mjs';
@@ -44,6 +44,8 @@ const run = new Run({
   settings: {
     // Few segments a backup: compactions are frequent. Half of the runs keep every leaf.
     DAVENPORT_BACKUP_MAX_SEGMENTS: '2',
+    DAVENPORT_RETENTION_PRESET: 'rules',
+    DAVENPORT_RETENTION_KEEP_LAST: String(keepLast),
     DAVENPORT_BACKUP_REVISIONS: random.chance(0.5) ? 'leaves' : 'winners',
   },
 });
