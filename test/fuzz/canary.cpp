@@ -1,4 +1,4 @@
-// Fails on purpose, two changes away from its seed: a search that misses it would miss others.
+// Fails on purpose, one flipped bit away from its seed: a search that misses it would miss others.
 #include "fuzz/fuzzer.hpp"
 
 namespace davenport::fuzz {

@@ -13,8 +13,12 @@ void run(std::string_view input) {
         return;
     }
     require(settings->http.workers >= 1 && settings->http.workers <= 256, "bounds hold");
-    require(settings->databases.couchdb_url.find('@') == std::string::npos,
-            "no credentials stay in the URL");
+    const std::string& url = settings->databases.couchdb_url;
+    const auto host = url.find("://");
+    require(url.empty() || host != std::string::npos, "a URL has a scheme");
+    if (!url.empty())
+        require(url.substr(0, url.find_first_of("/?#", host + 3)).find('@') == std::string::npos,
+                "no credentials stay in the URL");
 }
 
 }  // namespace davenport::fuzz
