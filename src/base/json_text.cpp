@@ -134,6 +134,7 @@ std::string with_member(std::string_view object, std::string_view name, std::str
             .append(object.substr(begin + present->size()));
     }
     const std::size_t close = object.rfind('}');
+    if (close == std::string_view::npos) return std::string(object);
     const bool empty = object.find('"') == std::string_view::npos;
     text.append(object.substr(0, close));
     if (!empty) text.push_back(',');

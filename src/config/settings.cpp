@@ -1,8 +1,8 @@
 #include "davenport/config/settings.hpp"
 
 #include "davenport/base/encoding.hpp"
+#include "toml.hpp"
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -287,8 +287,12 @@ Result<> load_environment(const std::vector<std::string>& environment, Settings&
 Result<> take_credentials(Settings& settings) {
     auto& databases = settings.databases;
     std::string& url = databases.couchdb_url;
+    if (url.empty()) return {};
     const std::size_t scheme = url.find("://");
-    if (scheme == std::string::npos) return {};
+    // Where the password in it stands can't be told, so it goes no further, nor into the message.
+    if (scheme == std::string::npos)
+        return fail(ErrorCode::invalid_argument,
+                    "databases.couchdb_url must begin with http:// or https://");
     const std::size_t begin = scheme + 3;
     const std::size_t at = url.substr(0, url.find_first_of("/?#", begin)).rfind('@');
     if (at == std::string::npos || at < begin) return {};

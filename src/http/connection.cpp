@@ -200,13 +200,9 @@ void Connection::on_read(const error_code& error, std::size_t size) {
 }
 
 void Connection::process_head() {
-    // Some clients end a body with a stray line end.
-    if (scanner_.size() == 0)
-        for (int lines = 0; lines < 4 && buffered().starts_with("\r\n"); ++lines)
-            buffer_.consume(2);
     const auto limit = transport_.options().max_header_bytes;
     const auto verdict = scanner_.scan(buffered());
-    if (!head_begun_ && buffer_.size() > 0) {
+    if (!head_begun_ && buffer_.size() > scanner_.skipped()) {
         head_begun_ = true;
         deadline_ = transport_.after(transport_.options().header_timeout);
     }
@@ -215,7 +211,8 @@ void Connection::process_head() {
     if (scanner_.size() > limit) return reject({431, "the header section is over the limit"});
     if (verdict == HeadScanner::Verdict::incomplete) return read();
 
-    auto head = parse_head(buffered().substr(0, scanner_.size()));
+    auto head =
+        parse_head(buffered().substr(scanner_.skipped(), scanner_.size() - scanner_.skipped()));
     buffer_.consume(scanner_.size());
     if (!head) return reject(head.error());
     head_ = std::move(*head);

@@ -175,11 +175,16 @@ HeadScanner::Verdict HeadScanner::scan(std::string_view buffered) {
                 if (c != '\n') return Verdict::malformed;
                 ++position_;
                 return Verdict::complete;
+            case After::skipped_cr:
+                if (c != '\n') return Verdict::malformed;
+                head_at_ = position_ + 1;
+                after_ = After::line_begin;
+                continue;
             case After::line_begin:
-                // A head never begins with an empty line here: the connection skips those.
                 if (c == ' ' || c == '\t') return Verdict::malformed;
                 if (c == '\r') {
-                    after_ = After::empty_line_cr;
+                    if (position_ == head_at_ && head_at_ == max_skipped) return Verdict::malformed;
+                    after_ = position_ == head_at_ ? After::skipped_cr : After::empty_line_cr;
                     continue;
                 }
                 break;

@@ -18,20 +18,22 @@ struct Rejection {
 };
 
 // Finds the end of a request's head as its bytes arrive, and refuses at the first byte that no head
-// may hold: NUL and other control bytes, a line end that is not CR LF, a folded field.
+// may hold: NUL and other control bytes, a line end that is not CR LF, a folded field. Some clients
+// end a body with a stray line end, so a few empty lines before the head are passed over.
 class HeadScanner {
   public:
     enum class Verdict { incomplete, complete, malformed };
     // `buffered` starts with the head and only ever grows between calls.
     Verdict scan(std::string_view buffered);
-    std::size_t size() const {
-        return position_;
-    }  // of the head with its empty line, when complete
+    std::size_t size() const { return position_; }    // bytes scanned; when complete: to the end
+    std::size_t skipped() const { return head_at_; }  // of these, before the head
     void reset() { *this = HeadScanner(); }
 
   private:
-    enum class After { line_begin, inside, cr, empty_line_cr };
+    enum class After { line_begin, inside, cr, empty_line_cr, skipped_cr };
+    static constexpr std::size_t max_skipped = 8;  // bytes
     std::size_t position_ = 0;
+    std::size_t head_at_ = 0;
     After after_ = After::line_begin;
 };
 

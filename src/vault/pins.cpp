@@ -96,6 +96,16 @@ Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_v
     return fail(ErrorCode::unavailable, "the pin of '{}' changes too fast to read it", backup_id);
 }
 
+Result<std::vector<std::string>> unreadable_pins(const blobs::BlobStore& store) {
+    std::vector<std::string> names;
+    DAVENPORT_ASSIGN(const auto pins, store.list(prefix));
+    for (const blobs::BlobInfo& pin : pins) {
+        DAVENPORT_ASSIGN(const auto found, read(store, pin.name));
+        if (found && !found->readable) names.push_back(pin.name);
+    }
+    return names;
+}
+
 Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_view by) {
     if (reason.size() > max_reason_bytes || find_invalid_utf8(reason) != std::string_view::npos)
         return fail(ErrorCode::invalid_argument,

@@ -61,6 +61,8 @@ Result<std::set<std::string>> live_appended(const blobs::BlobStore& store, const
 
 // The newest pin; nullopt = not pinned.
 Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_view backup_id);
+// The names of pins that are damaged.
+Result<std::vector<std::string>> unreadable_pins(const blobs::BlobStore& store);
 // Takes the manifest away, its note first. in_use when the backup is pinned or locked; not_found.
 // `manifest` is what it said; nullopt when it could not be read.
 Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,

@@ -1,5 +1,6 @@
 #include "appended.hpp"
 #include "sealed_blob.hpp"
+#include "notes.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
@@ -62,6 +63,10 @@ class Verifier {
                 (ids.empty() || std::find(ids.begin(), ids.end(), node.id) != ids.end()))
                 plan_backup(node);
         check_keys();
+        if (ids.empty()) {
+            plan_compactions();
+            check_pins();
+        }
         plan_attachments();
         for (const auto& [name, segment] : segments_) check_segment(segment);
         for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
@@ -91,6 +96,47 @@ class Verifier {
                          fmt::format("the backups '{}' and '{}' say different counts of it",
                                      known->second.owner.backup_id, node.id));
             }
+    }
+
+    // The next backup will take up what compactions wrote; until then no manifest names it.
+    void plan_compactions() {
+        const auto blobs = store_.list("compactions/");
+        if (!blobs)
+            return find(
+                {}, "compactions",
+                fmt::format("the notes of compactions can't be listed: {}", blobs.error().message));
+        for (const blobs::BlobInfo& blob : *blobs) {
+            auto text = blobs::read_all(store_, blob.name, max_manifest_bytes);
+            if (!text && text.error().code == ErrorCode::not_found) continue;  // just removed
+            const auto note = text ? decode_compaction_note(*text)
+                                   : Result<CompactionNote>(fail(std::move(text).error()));
+            if (!note || note->name() != blob.name) {
+                find({}, blob.name,
+                     fmt::format("this note of a compaction can't be used, which harms no backup: "
+                                 "{}",
+                                 note ? "it is another one's" : note.error().message));
+            } else if (note->output && is_there(note->output->name)) {
+                // Without its output a note is garbage: nobody will take it up.
+                segments_.emplace(note->output->name, PlannedSegment{*note->output, {}});
+            }
+        }
+    }
+
+    void check_pins() {
+        const auto damaged = unreadable_pins(store_);
+        if (!damaged)
+            return find({}, "pins",
+                        fmt::format("the pins can't be read: {}", damaged.error().message));
+        for (const std::string& name : *damaged) {
+            const std::size_t id = name.find('/') + 1;
+            find({name.substr(id, name.find('/', id) - id), {}}, name,
+                 "this pin can't be read; it holds all the same");
+        }
+    }
+
+    bool is_there(const std::string& name) const {
+        const auto blob = store_.open(name);
+        return blob || blob.error().code != ErrorCode::not_found;
     }
 
     void plan_appended(const std::string& id) {
@@ -144,6 +190,8 @@ class Verifier {
         ++result_.segments;
         const std::string& name = planned.reference.name;
         const auto segment = SegmentReader::open(store_, planned.reference, &keys_);
+        // What no backup needs may be collected meanwhile.
+        if (!segment && planned.owner.backup_id.empty() && !is_there(name)) return;
         if (!segment)
             return find(planned.owner, name,
                         fmt::format("all its {} documents are affected: {}",

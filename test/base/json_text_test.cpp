@@ -27,6 +27,7 @@ TEST_CASE("replacing a member leaves every other byte as it was") {
     CHECK(with_member(R"({"a":1})", "list", "[]") == R"({"a":1,"list":[]})");
     CHECK(with_member("{}", "list", "[]") == R"({"list":[]})");
     CHECK(with_member("{ }", "list", "[]") == R"({ "list":[]})");
+    CHECK(with_member("", "list", "[]").empty());  // no object at all
 }
 
 TEST_CASE("any text is walked without reading past its end") {
@@ -37,6 +38,7 @@ TEST_CASE("any text is walked without reading past its end") {
         for (unsigned i = 0; i < random() % 14; ++i) text += alphabet[random() % alphabet.size()];
         const std::string exact(text.begin(), text.end());
         (void)find_member(exact, "a");
+        (void)with_member(exact, "b", "1");
         for_each_element("[" + exact, [](std::string_view value) { (void)string_value(value); });
     }
 }

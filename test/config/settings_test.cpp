@@ -83,6 +83,8 @@ TEST_CASE("an unknown key or a bad value is named") {
     CHECK_THAT(refusal(load_text("[http]\nworkers = 0\n")), Contains("http.workers"));
     CHECK_THAT(refusal(load_text("[webhooks]\nallow = [1]\n")), Contains("webhooks.allow"));
     CHECK_THAT(refusal(load_text("[http\n")), Contains("line 1"));
+    CHECK_THAT(refusal(load_text("[http]\n[[ }\n")), Contains("line 2"));
+    CHECK_THAT(refusal(load_text("[http]\n\u00e9 = 3\n")), Contains("line 2"));
     CHECK_THAT(refusal(config::load(directory / "missing.toml", {}, {})), Contains("missing.toml"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})),
                Contains("DAVENPORT_HTTP_WOKERS"));
@@ -114,6 +116,10 @@ TEST_CASE("credentials do not stay in the URL of a CouchDB") {
     const auto broken = loaded("http://user:secret%zz@host");
     REQUIRE_FALSE(broken);
     CHECK(broken.error().message.find("secret") == std::string::npos);
+    const auto mistyped = loaded("https:/user:secret@host");
+    REQUIRE_FALSE(mistyped);
+    CHECK(mistyped.error().message.find("couchdb_url") != std::string::npos);
+    CHECK(mistyped.error().message.find("secret") == std::string::npos);
     CHECK(config::load("", {"DAVENPORT_DATABASES_COUCHDB_LOGIN=magic"}, {})
               .error()
               .message.find("couchdb_login") != std::string::npos);

@@ -113,8 +113,8 @@ TEST_CASE("whatever the pieces in which a request arrives") {
         with_body("POST", "/echo", std::string(3000, 'a')) +
         "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         "5\r\nhello\r\n0a;x=\"y z\"\r\n0123456789\r\n000\r\nTrailer: value\r\n\r\n" +
-        get("/hello") +
-        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n";
+        "\r\n" + get("/hello") +  // after the stray line end of a careless client
+        "\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n";
     for (int round = 0; round < 30; ++round) {
         Client client(server->port());
         const std::size_t longest = round == 0 ? 1 : 1 + random() % 200;

@@ -110,6 +110,29 @@ TEST_CASE("damage to other parts is named, too") {
     }
 }
 
+TEST_CASE("what a compaction wrote for the next backup is verified, too") {
+    Filled filled;
+    REQUIRE(must(filled.vault->compact("db", 1)) == 1);
+    const auto note = filled.names("compactions/").at(0);
+    std::string output;
+    for (const auto& name : filled.names("segments/"))
+        if (name != filled.shared.name && name != filled.top.name) output = name;
+    REQUIRE_FALSE(output.empty());
+    REQUIRE(filled.findings().empty());
+    SECTION("the note") {
+        filled.faults->flip(note, 100, 1);
+        REQUIRE(filled.findings().size() == 1);
+        CHECK(filled.findings()[0].object == note);
+        CHECK(filled.findings()[0].backup_id.empty());
+        CHECK(filled.findings({"two"}).empty());
+    }
+    SECTION("the segment") {
+        filled.faults->flip(output, 40, 1);
+        REQUIRE(filled.findings().size() == 1);
+        CHECK(filled.findings()[0].object == output);
+    }
+}
+
 TEST_CASE("verify reads what is stored now, not what it remembers") {
     Filled filled;
     CHECK(filled.findings().empty());

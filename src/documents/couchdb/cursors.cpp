@@ -80,7 +80,6 @@ Result<const DocumentView*> AllDocsCursor::next() {
 ChangesCursor::ChangesCursor(Place place, const ChangesOptions& options,
                              std::shared_ptr<Progress> progress)
     : place_(place),
-      bodies_(options.bodies),
       feed_(place, options),
       views_(place, options.bodies),
       progress_(std::move(progress)) {}

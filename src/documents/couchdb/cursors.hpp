@@ -53,7 +53,6 @@ class ChangesCursor final : public DocumentCursor {
 
   private:
     const Place place_;
-    const bool bodies_;
     ChangesFeed feed_;
     RowViews views_;
     const std::shared_ptr<Progress> progress_;

@@ -1,0 +1,76 @@
+// Flips bits in the vault's files, and mends them again, as copying the file back from elsewhere
+// would.
+import { readdir, readFile, stat, utimes, writeFile, rename } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { removeBackup, setPin } from './actions.mjs';
+
+const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions', 'pins'];
+const mostDamage = 2;
+
+export async function vaultFiles(world) {
+  const found = [];
+  for (const folder of folders) {
+    const root = world.vaultPath(folder);
+    const entries = await readdir(root, { withFileTypes: true, recursive: false }).catch(() => []);
+    for (const entry of entries) {
+      const at = join(root, entry.name);
+      if (entry.isFile()) found.push(at);
+      else for (const name of await readdir(at)) found.push(join(at, name));
+    }
+  }
+  return found.map((file) => relative(world.vaultPath('.'), file)).sort();
+}
+
+const read = (file) => readFile(file).catch((error) => {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+});
+
+export async function damageBlob({ world, model, random }) {
+  if (model.damage.length >= mostDamage) return;
+  const files = (await vaultFiles(world)).filter((blob) => !model.damage.some((other) => other.blob === blob));
+  if (files.length === 0) return;
+  // Kinds first: there are many more files of some than of others.
+  const kind = random.pick([...new Set(files.map((blob) => blob.split('/')[0]))]);
+  const blob = random.pick(files.filter((name) => name.startsWith(`${kind}/`)));
+  const file = world.vaultPath(blob);
+  const sound = await read(file);
+  if (!sound || sound.length === 0) return;
+  const offset = random.between(0, sound.length - 1);
+  const bit = random.between(0, 7);
+  const bytes = Buffer.from(sound);
+  bytes[offset] ^= 1 << bit;
+  const { atime, mtime } = await stat(file);
+  await writeFile(file, bytes);
+  // A disk that goes bad does not tell.
+  if (random.chance(0.5)) await utimes(file, atime, mtime);
+  model.damage.push({ blob, file, offset, bit, sound, bytes, sealed: false });
+}
+
+// What the damage has come to: still there, gone with its file, or mended by the service, which
+// writes a blob anew when the same content comes again.
+export async function refreshDamage(model) {
+  const left = [];
+  for (const damage of model.damage) {
+    const bytes = await read(damage.file);
+    if (bytes && bytes.equals(damage.bytes)) left.push(damage);
+    else if (bytes && !bytes.equals(damage.sound)) throw new Error(`${damage.blob} changed under us`);
+  }
+  model.damage = left;
+}
+
+export async function repairBlobs({ world, api, model }) {
+  await refreshDamage(model);
+  for (const damage of [...model.damage]) {
+    const id = damage.blob.split('/')[1];
+    if (damage.sealed && damage.blob.startsWith('manifests/') && model.backups.has(id)) {
+      if (model.backups.get(id).pinned) await setPin({ api, model }, id, false);
+      await removeBackup({ api, model }, id);
+      continue;
+    }
+    const temporary = `${world.dataDir}/repaired`;
+    await writeFile(temporary, damage.sound);
+    await rename(temporary, damage.file);
+  }
+  await refreshDamage(model);
+}
