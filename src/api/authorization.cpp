@@ -38,11 +38,11 @@ http::Guard Authorization::require(Credentials credentials,
                                        request.remote_address);
         if (!identity) {
             if (identity.error().code == ErrorCode::unauthorized)
-                request.context = Claim{
-                    credentials == Credentials::session
-                        ? access_.claimed_key({}, cookie(request, session_cookie))
-                        : access_.claimed_key(request.headers.get("Authorization").value_or(""),
-                                              {})};
+                request.context =
+                    Claim{credentials == Credentials::session
+                              ? access_.claimed_key({}, cookie(request, session_cookie))
+                              : access_.claimed_key(
+                                    request.headers.get("Authorization").value_or(""), {})};
             return unauthorized(identity.error());
         }
         bool allowed = any_of.empty();

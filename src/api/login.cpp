@@ -36,8 +36,8 @@ class Login {
         const auto session = service_.access().log_in(name, secret, request.remote_address);
         if (!session) {
             if (name.find(':') == std::string::npos)
-                request.context = Claim{
-                    service_.access().claimed_key("Basic " + to_base64(name + ":?"), {})};
+                request.context =
+                    Claim{service_.access().claimed_key("Basic " + to_base64(name + ":?"), {})};
             http::Response response = error_answer(session.error());
             if (response.status == 401)
                 response.headers.set("WWW-Authenticate",

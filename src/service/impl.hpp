@@ -7,12 +7,12 @@
 #include "davenport/blobs/blob_store.hpp"
 #include "davenport/chat/export_schedules.hpp"
 #include "davenport/chat/imports.hpp"
-#include "davenport/service/drills.hpp"
-#include "davenport/service/retention.hpp"
 #include "davenport/metrics/registry.hpp"
+#include "davenport/service/drills.hpp"
 #include "davenport/service/monitor.hpp"
-#include "outcome_counts.hpp"
+#include "davenport/service/retention.hpp"
 #include "davenport/service/schedules.hpp"
+#include "outcome_counts.hpp"
 
 #include <memory>
 #include <string>

@@ -1,6 +1,6 @@
 #include "appended.hpp"
-#include "sealed_blob.hpp"
 #include "notes.hpp"
+#include "sealed_blob.hpp"
 #include "vault_impl.hpp"
 
 #include <algorithm>
