@@ -287,7 +287,7 @@ TEST_CASE("changes that come again word for word are no segment twice") {
     CHECK(must(vault->verify({}, {})).sound());
 }
 
-TEST_CASE("an attachment that did not change is not fetched again") {
+TEST_CASE("an attachment that did not change is not fetched again", "[plain]") {
     auto engine = make_engine("memory");
     const CountingClock clock;
     must(engine.store->create("things"));

@@ -110,7 +110,7 @@ TEST_CASE("incremental backups follow every leaf") {
     CHECK(setting.sound());
 }
 
-TEST_CASE("compaction carries leaves, and what they refer to is no garbage") {
+TEST_CASE("compaction carries leaves, and what they refer to is no garbage", "[plain]") {
     Setting setting(GENERATE("memory", "couchdb"));
     auto& things = *setting.things;
     fill_with_leaves(things);
@@ -138,7 +138,7 @@ TEST_CASE("compaction carries leaves, and what they refer to is no garbage") {
     CHECK(checked.findings[0].message.find("'late'") != std::string::npos);
 }
 
-TEST_CASE("another setting makes a full backup, which claims what it holds") {
+TEST_CASE("another setting makes a full backup, which claims what it holds", "[plain]") {
     Setting setting(GENERATE("memory", "embedded", "couchdb"));
     fill_with_leaves(*setting.things);
     setting.options.revisions = documents::Revisions::winners;

@@ -61,7 +61,8 @@ TEST_CASE("attachments go through backup and restore byte by byte") {
     CHECK(contents(*other.store, "things") == before);
 }
 
-TEST_CASE("an attachment whose bytes changed in the vault is never restored as if it were sound") {
+TEST_CASE("an attachment whose bytes changed in the vault is never restored as if it were sound",
+          "[plain]") {
     auto engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     const CountingClock clock;
     auto vault = memory_vault(clock);

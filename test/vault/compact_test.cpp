@@ -123,7 +123,7 @@ TEST_CASE("a database of which nothing is left compacts to nothing") {
     CHECK(must(vault->base_for("db"))->segments.size() == 1);
 }
 
-TEST_CASE("compaction of what is not there or is damaged") {
+TEST_CASE("compaction of what is not there or is damaged", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     CHECK(must(vault->compact("nobody", 8)) == 0);
@@ -137,7 +137,7 @@ TEST_CASE("compaction of what is not there or is damaged") {
     CHECK(disk.names("segments/").size() == 2);
 }
 
-TEST_CASE("a note whose segment is gone or that is damaged does no harm") {
+TEST_CASE("a note whose segment is gone or that is damaged does no harm", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     add_backup(*vault, 1, {document("a", "1")});

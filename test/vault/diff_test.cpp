@@ -55,7 +55,7 @@ TEST_CASE("the differences between two backups") {
     CHECK(visits == 1);
 }
 
-TEST_CASE("attachments make a difference, too") {
+TEST_CASE("attachments make a difference, too", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     const std::string one = put_attachment(*vault, "1");

@@ -61,7 +61,7 @@ TEST_CASE("random segments merge as a map would") {
     }
 }
 
-TEST_CASE("a merge stops at damage and does not fall back to older versions") {
+TEST_CASE("a merge stops at damage and does not fall back to older versions", "[plain]") {
     Disk disk;
     const auto old = must(write_segment(*disk.blobs, {document("a", "old"), document("b", "old")}));
     const auto young = must(write_segment(*disk.blobs, {document("b", "new")}));

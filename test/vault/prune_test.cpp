@@ -47,7 +47,7 @@ Records content(Vault& vault, const std::string& id) {
 
 }  // namespace
 
-TEST_CASE("a prune gives back what was weighed, to the byte") {
+TEST_CASE("a prune gives back what was weighed, to the byte", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     for (int i = 1; i <= 12; ++i) {

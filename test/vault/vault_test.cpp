@@ -93,7 +93,7 @@ TEST_CASE("commits that are refused") {
     CHECK(must(vault->list()).size() <= 1);
 }
 
-TEST_CASE("attachments are stored once, under their hash") {
+TEST_CASE("attachments are stored once, under their hash", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     const std::string bytes(100'000, 'q');
@@ -118,7 +118,7 @@ TEST_CASE("attachments are stored once, under their hash") {
     CHECK(disk.names("attachments/").size() == 2);
 }
 
-TEST_CASE("attachments appended to a backup") {
+TEST_CASE("attachments appended to a backup", "[plain]") {
     Disk disk;
     const auto vault = disk.open();
     must(vault->append_attachment("job_1", "b.json", "first"));

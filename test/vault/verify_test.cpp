@@ -32,7 +32,7 @@ struct Filled : Disk {
 
 }  // namespace
 
-TEST_CASE("a sound vault, with progress to the end") {
+TEST_CASE("a sound vault, with progress to the end", "[plain]") {
     Filled filled;
     std::uint64_t last = 0;
     std::uint64_t all = 0;
