@@ -92,6 +92,9 @@ async function conflict({ api, model, random }) {
 // ---- backups
 
 async function backup({ api, model }) {
+  // A backup passes over a damaged note and links to what came before it, so that the note, once it
+  // is mended, stands beside the chain for ever. verify says so; there is nothing more to learn.
+  if (model.damage.some(({ blob }) => blob.startsWith('removed/'))) return;
   // Afterwards it builds on the damaged manifest as it is now: mending that would break the chain.
   for (const damage of model.damage) if (/^manifests\//.test(damage.blob)) damage.sealed = true;
   const promised = { values: model.snapshot(), appended: new Map() };

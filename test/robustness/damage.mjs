@@ -4,7 +4,7 @@ import { readdir, readFile, stat, utimes, writeFile, rename } from 'node:fs/prom
 import { join, relative } from 'node:path';
 import { removeBackup, setPin } from './actions.mjs';
 
-const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions', 'pins'];
+const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions', 'pins', 'keys'];
 const mostDamage = 2;
 
 export async function vaultFiles(world) {

@@ -1,5 +1,6 @@
 // Random actions against a running service, each step compared with a model in memory: edits,
-// conflicts, attachments, backups, restores, removals, flipped bits, full disks, kills, restarts.
+// conflicts, attachments, backups, restores, removals, prunes, rotated keys, flipped bits, full
+// disks, kills, restarts.
 //
 //   node run.mjs [--minutes N | --seconds N] [--seed S] [--steps N] [--keep]
 //
@@ -8,10 +9,11 @@
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { removeDirectory, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
+import { must, removeDirectory, run as runCommand, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Random } from '../../scripts/lib/random.mjs';
 import { actions, interruptible, keepLast, pickAction, Refused } from './actions.mjs';
 import { check } from './check.mjs';
+import { refreshDamage } from './damage.mjs';
 import { Model } from './model.mjs';
 import { World } from './service.mjs';
 
@@ -93,6 +95,29 @@ async function restart() {
   return 'restart';
 }
 
+// A new master key. The rewrapping may be killed, and is then asked for again.
+async function rotateKeys() {
+  await refreshDamage(run.model);
+  if (!run.settings.DAVENPORT_ENCRYPTION_KEY_FILE || run.model.damage.length > 0) return 'rotate keys: not now';
+  const old = run.settings.DAVENPORT_ENCRYPTION_KEY_FILE;
+  const fresh = join(directory, `key-${run.model.nextNumber()}`);
+  await must(['encryption', 'generate', fresh]);
+  await run.stop();
+  run.settings = { ...run.settings, DAVENPORT_ENCRYPTION_KEY_FILE: fresh, DAVENPORT_ENCRYPTION_OLD_KEY_FILES: old };
+  if (random.chance(0.5)) await run.start();  // on a living service, or without one
+  const rotate = ['encryption', 'rotate', '--data', run.dataDir];
+  if (random.chance(0.5)) {
+    await runCommand(rotate, { settings: run.settings, timeoutMs: 1 + random.between(0, 60) });
+    count('kills');
+  }
+  await must(rotate, { settings: run.settings });
+  if (run.running) await run.stop();
+  const { DAVENPORT_ENCRYPTION_OLD_KEY_FILES: gone, ...settings } = run.settings;
+  run.settings = settings;
+  await run.start();
+  return 'rotate keys';
+}
+
 // The disk fills up in the middle of an action, and has room again afterwards.
 async function fillDisk() {
   const action = pickAction(random, interruptible);
@@ -113,14 +138,20 @@ const events = [
   ...actions.map((action) => ({ ...action, run: async () => { await act(action); return action.name; } })),
   { name: 'kill', weight: 5, run: kill },
   { name: 'restart', weight: 2, run: restart },
+  { name: 'rotate keys', weight: 2, run: rotateKeys },
   ...(run.diskFile ? [{ name: 'fill the disk', weight: 3, run: fillDisk }] : []),
 ];
 
 const recent = [];
 let steps = 0;
-console.log(`seed ${seed}, ${run.settings.DAVENPORT_BACKUP_REVISIONS}${run.diskFile ? '' : ', disks do not fill up'}`);
+const encrypted = random.chance(0.5);
+console.log(`seed ${seed}, ${run.settings.DAVENPORT_BACKUP_REVISIONS}${encrypted ? ', encrypted' : ''}${run.diskFile ? '' : ', disks do not fill up'}`);
 const begun = Date.now();
 try {
+  if (encrypted) {
+    run.settings.DAVENPORT_ENCRYPTION_KEY_FILE = join(directory, 'key-0');
+    await must(['encryption', 'generate', run.settings.DAVENPORT_ENCRYPTION_KEY_FILE]);
+  }
   await run.create();
   for (const database of run.model.documents.keys()) await run.api.put(`/couchdb/${database}`);
   while (Date.now() - begun < runMs && steps < mostSteps) {

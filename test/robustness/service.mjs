@@ -23,15 +23,18 @@ export class World {
       ? { LD_PRELOAD: preload, FULL_DISK_FILE: this.diskFile, FULL_DISK_BELOW: this.dataDir } : {};
     this.service = await Service.start({ dataDir: this.dataDir, settings: { ...this.settings, ...disk } });
     this.api = this.service.api(this.key);
+    this.running = true;
     this.starts += 1;
   }
 
   async kill() {
+    this.running = false;
     await this.service.kill();
     this.api.close();
   }
 
   async stop() {
+    this.running = false;
     this.api.close();
     const code = await this.service.stop();
     if (code !== 0) throw new Error(`SIGTERM ended the service with ${code}: ${this.service.log.slice(-2000)}`);
