@@ -102,11 +102,11 @@ TEST_CASE("every route is audited, or is on the list of those that are not, with
 }
 
 TEST_CASE("a route that nobody thought of is audited by its words") {
-    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").action == "schedules.pause.post");
-    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").recording == Recording::change);
-    CHECK(audit_rule("POST", "/ak/api/v3/schedules/:id/pause").target == ":id");
-    CHECK(audit_rule("GET", "/api/v1/drills").action == "drills.get");
-    CHECK(audit_rule("GET", "/api/v1/drills").recording == Recording::look);
+    CHECK(audit_rule("POST", "/ak/api/v3/sieves/:id/shake").action == "sieves.shake.post");
+    CHECK(audit_rule("POST", "/ak/api/v3/sieves/:id/shake").recording == Recording::change);
+    CHECK(audit_rule("POST", "/ak/api/v3/sieves/:id/shake").target == ":id");
+    CHECK(audit_rule("GET", "/api/v1/sieves").action == "sieves.get");
+    CHECK(audit_rule("GET", "/api/v1/sieves").recording == Recording::look);
     CHECK(audit_rule("DELETE", "/something").recording == Recording::change);
 }
 
