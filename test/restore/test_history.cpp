@@ -151,7 +151,7 @@ TEST_CASE("an exact history is refused where it could not come of it") {
     CHECK(error.message.find("things holds 0 documents and 1 tombstones") != std::string::npos);
 }
 
-TEST_CASE("a leaf that fails is named, and its document counts as failed once") {
+TEST_CASE("a leaf that fails is named, and its document counts as failed once", "[plain]") {
     Setting setting("embedded");
     fill_with_leaves(*setting.things);
     setting.back_up("first");
