@@ -18,6 +18,13 @@ void must(int result) {
     if (result != 1) std::abort();
 }
 
+// Fetching an algorithm is slow in OpenSSL 3; once a process is enough.
+const EVP_CIPHER* aes_256_gcm() {
+    static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+    if (!cipher) std::abort();
+    return cipher;
+}
+
 int length_of(std::string_view text) {
     if (text.size() > INT_MAX) std::abort();  // messages are frames and chunks
     return static_cast<int>(text.size());
@@ -35,7 +42,7 @@ Tag Aead::encrypt(const Nonce& nonce, std::string_view bound, std::string_view p
     if (!encrypting_) {
         encrypting_.reset(EVP_CIPHER_CTX_new());
         if (!encrypting_) std::abort();
-        must(EVP_EncryptInit_ex(encrypting_.get(), EVP_aes_256_gcm(), nullptr, in(key_.bytes()),
+        must(EVP_EncryptInit_ex(encrypting_.get(), aes_256_gcm(), nullptr, in(key_.bytes()),
                                 nullptr));
     }
     EVP_CIPHER_CTX* const context = encrypting_.get();
@@ -57,7 +64,7 @@ Result<> Aead::decrypt(const Nonce& nonce, std::string_view bound, std::string_v
     if (!decrypting_) {
         decrypting_.reset(EVP_CIPHER_CTX_new());
         if (!decrypting_) std::abort();
-        must(EVP_DecryptInit_ex(decrypting_.get(), EVP_aes_256_gcm(), nullptr, in(key_.bytes()),
+        must(EVP_DecryptInit_ex(decrypting_.get(), aes_256_gcm(), nullptr, in(key_.bytes()),
                                 nullptr));
     }
     EVP_CIPHER_CTX* const context = decrypting_.get();

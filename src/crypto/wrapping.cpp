@@ -19,7 +19,6 @@ namespace {
 struct Free {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
     void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
-    void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
     void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Free>;
@@ -34,8 +33,8 @@ OSSL_PARAM octets(const char* name, std::string_view bytes) {
 
 // RFC 5869.
 Secret hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info) {
-    const std::unique_ptr<EVP_KDF, Free> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
-    const std::unique_ptr<EVP_KDF_CTX, Free> context(EVP_KDF_CTX_new(kdf.get()));
+    static EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);  // once: it is slow
+    const std::unique_ptr<EVP_KDF_CTX, Free> context(EVP_KDF_CTX_new(kdf));
     if (!context) std::abort();
     char digest[] = "SHA256";
     OSSL_PARAM parameters[] = {
