@@ -235,7 +235,7 @@ export async function download(api, id) {
   if (!reply) return undefined;
   if (reply.status === 200) return reply.json;
   if (reply.status === 500) return undefined;
-  throw new Error(`${id} answers ${reply.status}: ${reply.text.slice(0, 300)}`);
+  throw new Refused(`${id} answers ${reply.status}: ${reply.text.slice(0, 300)}`);
 }
 
 // Takes over what happened to these documents: the value given, in a revision that is not known. A
