@@ -6,6 +6,7 @@
 // the model what was promised and withdraws the intent:
 //
 //   documents  Map of "database/id" -> the value it may have (undefined: none)
+//   leaf       {database, id, revision, value} of a leaf that a document may have besides
 //   backup     {values}: a backup of these values may appear
 //   removed    id of a backup that may be gone
 //   appended   {id, name, text} that may have been appended to a backup
@@ -82,11 +83,11 @@ async function conflict({ api, model, random }) {
   const value = makeValue(random, model.nextNumber());
   const generation = random.between(1, 4);
   const ids = Array.from({ length: generation }, () => random.hex(32));
-  const after = new Leaves(new Map(leaves.leaves).set(`${generation}-${ids[0]}`, value));
-  model.intent = { documents: new Map([[key(database, id), after.value]]) };
-  const document = { ...toDocument(id, value), _rev: `${generation}-${ids[0]}`, _revisions: { start: generation, ids } };
+  const revision = `${generation}-${ids[0]}`;
+  model.intent = { leaf: { database, id, revision, value } };
+  const document = { ...toDocument(id, value), _rev: revision, _revisions: { start: generation, ids } };
   accept(await api.post(`/couchdb/${database}/_bulk_docs`, { new_edits: false, docs: [document] }), [201], 'a conflict');
-  leaves.leaves.set(document._rev, value);
+  leaves.leaves.set(revision, value);
 }
 
 // ---- backups
@@ -235,7 +236,7 @@ export async function download(api, id) {
   if (!reply) return undefined;
   if (reply.status === 200) return reply.json;
   if (reply.status === 500) return undefined;
-  throw new Error(`${id} answers ${reply.status}: ${reply.text.slice(0, 300)}`);
+  throw new Refused(`${id} answers ${reply.status}: ${reply.text.slice(0, 300)}`);
 }
 
 // Takes over what happened to these documents: the value given, in a revision that is not known. A

@@ -86,6 +86,13 @@ async function settleIntent({ api, model }) {
   model.intent = undefined;
   await settle(api);
   if (intent.documents) await settleDocuments({ api, model }, intent.documents);
+  if (intent.leaf) {
+    const { database, id, revision, value } = intent.leaf;
+    const found = (await observe(api, database)).get(id);
+    if (found && [found.revision, ...found.conflicts].includes(revision)) {
+      model.document(database, id).leaves.set(revision, value);
+    }
+  }
   if (intent.removed) await finishRemoval(api, model, intent.removed);
   if (intent.pin && model.backups.has(intent.pin.id)) await finishPin({ api, model }, intent.pin);
   if (intent.pruned) await finishPrune(api, model, intent.pruned);

@@ -68,6 +68,7 @@ export async function repairBlobs({ world, api, model }) {
       await removeBackup({ api, model }, id);
       continue;
     }
+    if (!(await read(damage.file))) continue;  // gone with a backup that was just removed
     const temporary = `${world.dataDir}/repaired`;
     await writeFile(temporary, damage.sound);
     await rename(temporary, damage.file);

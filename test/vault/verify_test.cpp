@@ -126,6 +126,11 @@ TEST_CASE("what a compaction wrote for the next backup is verified, too") {
         CHECK(filled.findings()[0].backup_id.empty());
         CHECK(filled.findings({"two"}).empty());
     }
+    SECTION("but not what it refers to, once no backup needs that") {
+        for (const char* id : {"one", "two"}) must(filled.vault->remove(id, "test"));
+        must(filled.blobs->remove("attachments/" + filled.hash));
+        CHECK(filled.findings().empty());
+    }
     SECTION("the segment") {
         filled.faults->flip(output, 40, 1);
         REQUIRE(filled.findings().size() == 1);
