@@ -19,7 +19,7 @@ struct Density {
     std::uint64_t end_bytes;                // at each end of a blob: all bits of so many bytes
 };
 constexpr Density everything{1, 1, 48};
-constexpr Density sample{8, 61, 4};
+constexpr Density sample{16, 127, 3};
 
 Density chosen_density() {
     const char* const wanted = std::getenv("DAVENPORT_FLIPS");
