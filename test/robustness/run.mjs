@@ -134,17 +134,17 @@ async function fillDisk() {
   return `${action.name} on a full disk`;
 }
 
+const encrypted = random.chance(0.5);
 const events = [
   ...actions.map((action) => ({ ...action, run: async () => { await act(action); return action.name; } })),
   { name: 'kill', weight: 5, run: kill },
   { name: 'restart', weight: 2, run: restart },
-  { name: 'rotate keys', weight: 2, run: rotateKeys },
+  ...(encrypted ? [{ name: 'rotate keys', weight: 2, run: rotateKeys }] : []),
   ...(run.diskFile ? [{ name: 'fill the disk', weight: 3, run: fillDisk }] : []),
 ];
 
 const recent = [];
 let steps = 0;
-const encrypted = random.chance(0.5);
 console.log(`seed ${seed}, ${run.settings.DAVENPORT_BACKUP_REVISIONS}${encrypted ? ', encrypted' : ''}${run.diskFile ? '' : ', disks do not fill up'}`);
 const begun = Date.now();
 try {
