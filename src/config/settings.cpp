@@ -290,7 +290,7 @@ Result<> take_credentials(Settings& settings) {
     if (url.empty()) return {};
     const std::size_t scheme = url.find("://");
     // Where the password in it stands can't be told, so it goes no further, nor into the message.
-    if (scheme == std::string::npos)
+    if (scheme == std::string::npos || url.find_first_of("@/:") != scheme)
         return fail(ErrorCode::invalid_argument,
                     "databases.couchdb_url must begin with http:// or https://");
     const std::size_t begin = scheme + 3;

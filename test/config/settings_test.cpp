@@ -116,10 +116,12 @@ TEST_CASE("credentials do not stay in the URL of a CouchDB") {
     const auto broken = loaded("http://user:secret%zz@host");
     REQUIRE_FALSE(broken);
     CHECK(broken.error().message.find("secret") == std::string::npos);
-    const auto mistyped = loaded("https:/user:secret@host");
-    REQUIRE_FALSE(mistyped);
-    CHECK(mistyped.error().message.find("couchdb_url") != std::string::npos);
-    CHECK(mistyped.error().message.find("secret") == std::string::npos);
+    for (const char* url : {"https:/user:secret@host", "user:secret@host/http://user@host"}) {
+        const auto mistyped = loaded(url);
+        REQUIRE_FALSE(mistyped);
+        CHECK(mistyped.error().message.find("couchdb_url") != std::string::npos);
+        CHECK(mistyped.error().message.find("secret") == std::string::npos);
+    }
     CHECK(config::load("", {"DAVENPORT_DATABASES_COUCHDB_LOGIN=magic"}, {})
               .error()
               .message.find("couchdb_login") != std::string::npos);
