@@ -155,7 +155,10 @@ async function checkBackups({ api, model }) {
   assert.deepEqual(listed, [...model.backups.keys()], 'the list of backups');
   const { sound, findings } = (await api.expect(200, 'GET', '/ak/api/v3/verification')).json;
   if (model.damage.length === 0) assert.ok(sound, `without damage: ${JSON.stringify(findings)}`);
+  // While a manifest can't be read, nobody knows what only its backup needs.
+  const unknown = model.damage.some(({ blob }) => blob.startsWith('manifests/'));
   for (const { blob, offset, bit } of model.damage) {
+    if (unknown && !blob.startsWith('manifests/')) continue;
     assert.ok(findings.some(({ object }) => object === blob),
       `verify does not name ${blob} (bit ${bit} of byte ${offset}): ${JSON.stringify(findings)}`);
   }
