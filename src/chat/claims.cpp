@@ -24,7 +24,7 @@ bool has(Kind kind, const json::object& row, std::string_view claim) {
 }
 
 Result<> read_some(documents::Database& database, Kind kind, std::span<const std::string> claims,
-                   std::vector<ClaimState>& states) {
+                   Rows keep, std::vector<ClaimState>& states) {
     const auto read = [&](std::span<const std::string> ids) {
         return documents::retry_transient([&] { return database.get_many(ids); });
     };
@@ -45,9 +45,11 @@ Result<> read_some(documents::Database& database, Kind kind, std::span<const std
     DAVENPORT_ASSIGN(const auto bodies, read(rows));
     for (std::size_t i = 0; i < rows.size(); ++i) {
         if (!bodies[i]) continue;
-        DAVENPORT_ASSIGN(const documents::Record row, documents::to_record(*bodies[i]));
+        DAVENPORT_ASSIGN(documents::Record row, documents::to_record(*bodies[i]));
         ClaimState& state = states[before + claimed[i]];
-        if (has(kind, row.body, claims[claimed[i]])) state.holder = state.intended;
+        if (!has(kind, row.body, claims[claimed[i]])) continue;
+        state.holder = state.intended;
+        if (keep == Rows::keep) state.row = std::move(row.body);
     }
     return {};
 }
@@ -72,13 +74,14 @@ Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::str
 }
 
 Result<std::vector<ClaimState>> read_claims(documents::Database& database, Kind kind,
-                                            std::span<const std::string> claims) {
+                                            std::span<const std::string> claims, Rows rows) {
     std::vector<ClaimState> states;
     states.reserve(claims.size());
     for (std::size_t begin = 0; begin < claims.size(); begin += claims_a_question)
-        DAVENPORT_TRY(read_some(
-            database, kind,
-            claims.subspan(begin, std::min(claims_a_question, claims.size() - begin)), states));
+        DAVENPORT_TRY(
+            read_some(database, kind,
+                      claims.subspan(begin, std::min(claims_a_question, claims.size() - begin)),
+                      rows, states));
     return states;
 }
 

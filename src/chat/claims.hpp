@@ -18,17 +18,18 @@ struct ClaimState {
     std::uint64_t intended = 0;  // without a holder: the row it was taken for
     std::int64_t taken = 0;      // when, Unix seconds
     std::string mark;            // of the writing that took it; empty = a single row's
-    json::object row;            // the holder's body, where one claim was read
+    json::object row;            // the holder's body, where it was asked for
 };
 
 // A claim counts only when its row exists and has what is claimed: what a crash, or a restore of
 // some documents without others, leaves behind holds nobody up.
 Result<ClaimState> read_claim(documents::Database& database, Kind kind, std::string_view claim);
 
-// Many at once, in order, without their rows; of any number of claims, few questions to the
-// database.
+// Many at once, in order; of any number of claims, few questions to the database.
+enum class Rows { drop, keep };
 Result<std::vector<ClaimState>> read_claims(documents::Database& database, Kind kind,
-                                            std::span<const std::string> claims);
+                                            std::span<const std::string> claims,
+                                            Rows rows = Rows::drop);
 
 std::string claim_body(Kind kind, std::uint64_t number, std::int64_t now,
                        std::string_view mark = {});

@@ -172,12 +172,11 @@ NewRow new_row(ImportedComment imported, std::string claim) {
     NewRow row;
     row.kind = Kind::comment;
     row.claims = {std::move(claim)};
-    row.body = [imported = std::move(imported)](std::uint64_t number) {
+    row.body = [imported = std::move(imported)](std::uint64_t number) mutable {
         const std::uint64_t parent =
             imported.rows_before != 0 ? number - imported.rows_before : imported.parent;
-        Comment comment = imported.comment;
-        comment.id = number;
-        json::object body = to_body(comment);
+        imported.comment.id = number;
+        json::object body = to_body(imported.comment);
         if (json::object* payload = body["payload"].if_object(); payload != nullptr && parent != 0)
             (*payload)[json::string_view(parent_number.data(), parent_number.size())] = parent;
         return body;

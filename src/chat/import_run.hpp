@@ -63,10 +63,9 @@ NewRow to_new_row(Kind kind, Row row, std::vector<std::string> claims) {
     NewRow made;
     made.kind = kind;
     made.claims = std::move(claims);
-    made.body = [row = std::move(row)](std::uint64_t number) {
-        Row numbered = row;
-        numbered.id = number;
-        return to_body(numbered);
+    made.body = [row = std::move(row)](std::uint64_t number) mutable {
+        row.id = number;
+        return to_body(row);
     };
     return made;
 }

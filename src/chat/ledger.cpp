@@ -5,11 +5,13 @@
 #include "row_batch.hpp"
 
 #include <array>
+#include <future>
 
 namespace davenport::chat {
 namespace {
 
 constexpr std::size_t max_rows_together = 256;
+constexpr std::size_t worth_a_thread = 2'000;  // claims
 
 std::string quoted(std::string_view text) {
     std::string out;
@@ -79,12 +81,32 @@ Result<std::optional<json::object>> Ledger::find(Kind kind, std::string_view cla
     return std::optional(std::move(state.row));
 }
 
+Result<std::vector<std::optional<json::object>>> Ledger::find_many(
+    Kind kind, const std::vector<std::string>& claims) {
+    DAVENPORT_ASSIGN(auto states, read_claims(*database_, kind, claims, Rows::keep));
+    std::vector<std::optional<json::object>> bodies(states.size());
+    for (std::size_t i = 0; i < states.size(); ++i)
+        if (states[i].holder != 0) bodies[i] = std::move(states[i].row);
+    return bodies;
+}
+
 Result<std::vector<std::uint64_t>> Ledger::holders(Kind kind,
                                                    const std::vector<std::string>& claims) {
-    DAVENPORT_ASSIGN(const auto states, read_claims(*database_, kind, claims));
-    std::vector<std::uint64_t> holders;
-    holders.reserve(states.size());
-    for (const ClaimState& state : states) holders.push_back(state.holder);
+    std::vector<std::uint64_t> holders(claims.size());
+    const auto look_up = [&](std::size_t begin, std::size_t end) -> Result<> {
+        DAVENPORT_ASSIGN(
+            const auto states,
+            read_claims(*database_, kind, std::span(claims).subspan(begin, end - begin)));
+        for (std::size_t i = begin; i < end; ++i) holders[i] = states[i - begin].holder;
+        return {};
+    };
+    // An import asks for thousands. Without a thread to be had, `get` does the work.
+    const std::size_t middle = claims.size() / 2;
+    std::future<Result<>> first_half;
+    if (claims.size() >= worth_a_thread)
+        first_half = std::async([&] { return look_up(0, middle); });
+    DAVENPORT_TRY(look_up(first_half.valid() ? middle : 0, claims.size()));
+    if (first_half.valid()) DAVENPORT_TRY(first_half.get());
     return holders;
 }
 

@@ -74,8 +74,10 @@ class Ledger {
 
     // The row that holds a claim; nullopt = it is free.
     Result<std::optional<json::object>> find(Kind kind, std::string_view claim);
-    // Of many claims, the numbers of the rows, in order, with few questions to the database; 0 = it
-    // is free.
+    // Of many claims, in order, with few questions to the database.
+    Result<std::vector<std::optional<json::object>>> find_many(
+        Kind kind, const std::vector<std::string>& claims);
+    // The same, but only the numbers of the rows; 0 = it is free.
     Result<std::vector<std::uint64_t>> holders(Kind kind, const std::vector<std::string>& claims);
     Result<json::object> get(Kind kind, std::uint64_t number);  // not_found
     // Many of them, in order; nullopt = it is not there.

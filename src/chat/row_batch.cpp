@@ -26,11 +26,6 @@ class Texts {
     void add(std::string id, std::string revision, std::string body, std::string_view type) {
         texts_.push_back({std::move(id), std::move(revision), std::move(body), type});
     }
-    // For writes of which all stand or none: in the order in which a store keeps them.
-    void sort() {
-        std::sort(texts_.begin(), texts_.end(),
-                  [](const Text& a, const Text& b) { return a.id < b.id; });
-    }
     std::vector<DocumentWrite> writes() const {
         std::vector<DocumentWrite> writes;
         writes.reserve(texts_.size());
@@ -41,6 +36,13 @@ class Texts {
             write.body = text.body;
             write.type = text.type;
         }
+        return writes;
+    }
+    // For writes of which all stand or none: in the order in which a store keeps them.
+    std::vector<DocumentWrite> sorted_writes() const {
+        std::vector<DocumentWrite> writes = this->writes();
+        std::sort(writes.begin(), writes.end(),
+                  [](const DocumentWrite& a, const DocumentWrite& b) { return a.id < b.id; });
         return writes;
     }
 
@@ -194,9 +196,8 @@ Result<> RowBatch::write_at_once(const Items& items) {
         add_claims(texts, *item, now(), mark_);
         add_row(texts, *item);
     }
-    texts.sort();
     auto outcomes =
-        ledger_.database().write(texts.writes(), WriteMode::interactive, Atomicity::all);
+        ledger_.database().write(texts.sorted_writes(), WriteMode::interactive, Atomicity::all);
     if (!outcomes && outcomes.error().code == ErrorCode::unsupported) ledger_.set_in_steps();
     if (!outcomes) return fail(std::move(outcomes).error());
     if (!outcomes->empty() && outcomes->front().error) return fail(*outcomes->front().error);

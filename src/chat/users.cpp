@@ -53,8 +53,7 @@ Result<std::vector<User>> Chat::users(std::string_view parameter,
     std::vector<std::string> claims;
     for (const std::string& email : emails)
         if (fault_of_email(email).empty()) claims.push_back(email_claim(email));
-    DAVENPORT_ASSIGN(const auto numbers, ledger_->holders(Kind::user, claims));
-    DAVENPORT_ASSIGN(const auto bodies, ledger_->get_many(Kind::user, numbers));
+    DAVENPORT_ASSIGN(const auto bodies, ledger_->find_many(Kind::user, claims));
     std::vector<User> users;
     Faults faults;
     std::size_t next = 0;
