@@ -36,6 +36,20 @@ http::Response missing_answer() {
     return answer(404, {{"statusCode", 404}, {"error", "not_found"}, {"reason", "missing"}});
 }
 
+http::Response started_answer(std::string_view id, std::string_view url) {
+    return answer(202, {{"message", "in-progress"},
+                        {"id", json::string_view(id.data(), id.size())},
+                        {"url", json::string_view(url.data(), url.size())}});
+}
+
+http::Response busy_answer(std::string_view id, std::string_view url) {
+    json::object body{{"statusCode", 400},
+                      {"message", "already_in_progress"},
+                      {"id", json::string_view(id.data(), id.size())}};
+    if (!url.empty()) body["url"] = json::string_view(url.data(), url.size());
+    return answer(400, body);
+}
+
 Result<std::map<std::string, std::string, std::less<>>> query_parameters(
     const http::Request& request, const std::vector<std::string_view>& known) {
     std::map<std::string, std::string, std::less<>> parameters;

@@ -20,6 +20,10 @@ http::Response message_answer(int status, std::string_view message);
 http::Response faults_answer(const std::vector<std::string>& faults);
 // {"statusCode":404,"error":"not_found","reason":"missing"}
 http::Response missing_answer();
+// 202: a job has begun, and this tells of it.
+http::Response started_answer(std::string_view id, std::string_view url);
+// 400: another one runs. Without a URL none is shown.
+http::Response busy_answer(std::string_view id, std::string_view url = {});
 
 // Every query parameter, decoded. A parameter that is not in `known`, stands twice or is malformed
 // is invalid_argument: a misspelt one must not be taken for its absence.

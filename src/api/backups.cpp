@@ -23,15 +23,10 @@ class Backups {
 
     http::Response start(http::Request& request, std::string_view version) const {
         const auto id = service_.start_backup(caller(request).name);
-        if (!id && id.error().code == ErrorCode::in_progress)
-            return answer(400, {{"statusCode", 400},
-                                {"message", "already_in_progress"},
-                                {"id", id.error().detail}});
+        if (!id && id.error().code == ErrorCode::in_progress) return busy_answer(id.error().detail);
         if (!id) return error_answer(id.error());
-        return answer(
-            202, {{"message", "in-progress"},
-                  {"id", *id},
-                  {"url", fmt::format("{}/ak/api/{}/backups/{}", public_url_(), version, *id)}});
+        return started_answer(*id,
+                              fmt::format("{}/ak/api/{}/backups/{}", public_url_(), version, *id));
     }
 
     http::Response list() const {

@@ -15,15 +15,10 @@ class Drills {
             return faults_answer(faults);
         wanted.by = caller(request).name;
         const auto id = drills_.start(wanted);
-        if (id)
-            return answer(202,
-                          {{"message", "in-progress"}, {"id", *id}, {"url", url(*id, version)}});
+        if (id) return started_answer(*id, url(*id, version));
         const Error& error = id.error();
         if (error.code == ErrorCode::in_progress)
-            return answer(400, {{"statusCode", 400},
-                                {"message", "already_in_progress"},
-                                {"id", error.detail},
-                                {"url", url(error.detail, version)}});
+            return busy_answer(error.detail, url(error.detail, version));
         if (traits(error.code).http_status == 400) return message_answer(400, error.message);
         return error_answer(error);
     }

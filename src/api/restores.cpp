@@ -118,10 +118,8 @@ class Restores {
     http::Response started(const Result<service::StartedRestore>& restore) const {
         if (!restore && restore.error().code == ErrorCode::in_progress) {
             const std::string& holder = restore.error().detail;
-            json::object body{
-                {"statusCode", 400}, {"message", "already_in_progress"}, {"id", holder}};
-            if (service_.transaction(holder)) body["url"] = transaction_url(holder);
-            return answer(400, body);
+            const bool known = bool(service_.transaction(holder));
+            return busy_answer(holder, known ? transaction_url(holder) : "");
         }
         if (!restore) return refusal(restore.error());
         return answer(202, {{"message", "in-progress"}, {"url", transaction_url(restore->tx_id)}});

@@ -42,15 +42,10 @@ class Retention {
             if (dry_run->second == "true") return plan();
         }
         const auto id = retention_.prune(caller(request).name);
-        if (!id && id.error().code == ErrorCode::in_progress)
-            return answer(400, {{"statusCode", 400},
-                                {"message", "already_in_progress"},
-                                {"id", id.error().detail}});
+        if (!id && id.error().code == ErrorCode::in_progress) return busy_answer(id.error().detail);
         if (!id) return error_answer(id.error());
-        return answer(
-            202, {{"message", "in-progress"},
-                  {"id", *id},
-                  {"url", fmt::format("{}/ak/api/{}/prunes/{}", public_url_(), version, *id)}});
+        return started_answer(*id,
+                              fmt::format("{}/ak/api/{}/prunes/{}", public_url_(), version, *id));
     }
 
     http::Response show(const http::Request& request) const {

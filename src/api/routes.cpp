@@ -48,7 +48,7 @@ void add_routes(http::Router& router, const Surroundings& surroundings) {
 
     add_backup_routes(router, surroundings);
     add_restore_routes(router, surroundings);
-    add_audit_routes(router, surroundings);
+    add_verification_routes(router, surroundings);
     add_proof_routes(router, surroundings);
     add_webhook_routes(router, surroundings);
     add_permission_routes(router, surroundings);

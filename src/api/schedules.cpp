@@ -35,10 +35,7 @@ class Schedules {
     http::Response run(const http::Request& request) const {
         const auto job = schedules_.run(request.capture("id"));
         if (job) return answer(202, {{"message", "in-progress"}, {"job", *job}});
-        if (job.error().code == ErrorCode::in_progress)
-            return answer(400, {{"statusCode", 400},
-                                {"message", "already_in_progress"},
-                                {"id", job.error().detail}});
+        if (job.error().code == ErrorCode::in_progress) return busy_answer(job.error().detail);
         return refusal(job.error());
     }
 

@@ -1,5 +1,5 @@
 // Reading the whole log: verification and export; and keeping its head.
-#include "head_file.hpp"
+#include "davenport/base/file.hpp"
 #include "line.hpp"
 #include "stored_log.hpp"
 #include "walk.hpp"
@@ -8,6 +8,16 @@
 
 namespace davenport::audit {
 namespace {
+
+constexpr std::uint64_t longest_head = 64 << 10;
+
+// nullopt when there is none.
+Result<std::optional<std::string>> read_kept_head(const std::string& path) {
+    auto text = read_file(path, longest_head);
+    if (!text && text.error().code == ErrorCode::not_found) return std::optional<std::string>();
+    if (!text) return fail(std::move(text).error());
+    return std::optional(std::move(*text));
+}
 
 class StoredExport final : public Log::Export {
   public:
@@ -56,7 +66,7 @@ Result<Verification> StoredLog::verify(const std::function<bool()>& stopping) {
     // Before the end is looked for, which others move on.
     std::optional<std::string> kept;
     if (!options_.head_file.empty()) {
-        DAVENPORT_ASSIGN(kept, read_small_file(options_.head_file));
+        DAVENPORT_ASSIGN(kept, read_kept_head(options_.head_file));
     }
     // The newest page may be the damaged one: then as far as there are pages.
     constexpr std::uint64_t no_end = 9'999'999'999'999'999;
@@ -111,14 +121,14 @@ Result<> StoredLog::keep_head() {
     const std::lock_guard turn(head_mutex_);
     DAVENPORT_ASSIGN(const Chain::End end, chain_.stored_end());
     if (end.seq == head_kept_ || end.seq == 0) return {};
-    DAVENPORT_ASSIGN(const auto kept, read_small_file(options_.head_file));
+    DAVENPORT_ASSIGN(const auto kept, read_kept_head(options_.head_file));
     if (kept) {
         DAVENPORT_ASSIGN(const auto keys, known_keys());
         DAVENPORT_ASSIGN(const Head head, read_head(*kept, keys));
         DAVENPORT_TRY(check_kept_head(head));
     }
     const Head head{options_.log_id, end.seq, end.hash, {}};
-    DAVENPORT_TRY(replace_small_file(options_.head_file, write_head(head, clock_.now_ms(), key_)));
+    DAVENPORT_TRY(replace_file(options_.head_file, write_head(head, clock_.now_ms(), key_)));
     head_kept_ = end.seq;
     return {};
 }

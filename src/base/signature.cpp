@@ -1,21 +1,15 @@
 #include "davenport/base/signature.hpp"
 
 #include "davenport/base/encoding.hpp"
+#include "davenport/base/file.hpp"
 #include "davenport/base/hash.hpp"
-#include "davenport/base/random.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace davenport {
 namespace {
@@ -71,38 +65,8 @@ Result<Key> read_pem(std::string_view pem, decltype(PEM_read_bio_PrivateKey)* re
     return key;
 }
 
-Result<std::string> read_key_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(posix_error("can't read the key file " + path, errno));
-    std::string text(longest_pem + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    return text;
-}
-
 Error about_file(const std::string& path, const Error& error) {
     return Error{error.code, fmt::format("the key file {}: {}", path, error.message), {}};
-}
-
-// Written under another name and linked, so that nobody reads half a key and the first one stays.
-Result<> create_key_file(const std::string& path, std::string_view text) {
-    const std::string draft = fmt::format("{}.{}", path, random_token(8));
-    const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0) return fail(posix_error("can't make the key file " + draft, errno));
-    bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                   fsync(file) == 0 && (link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
-    const int error = errno;
-    close(file);
-    unlink(draft.c_str());
-    if (!written) return fail(posix_error("can't make the key file " + path, error));
-    std::string folder = std::filesystem::path(path).parent_path().string();
-    if (folder.empty()) folder = ".";
-    const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    written = directory >= 0 && fsync(directory) == 0;
-    const int sync_error = errno;
-    if (directory >= 0) close(directory);
-    if (!written) return fail(posix_error("can't make the key file durable: " + path, sync_error));
-    return {};
 }
 
 }  // namespace
@@ -116,17 +80,14 @@ Result<VerifyingKey> VerifyingKey::from_pem(std::string_view pem) {
 }
 
 Result<VerifyingKey> VerifyingKey::load(const std::string& path) {
-    DAVENPORT_ASSIGN(const std::string pem, read_key_file(path));
+    DAVENPORT_ASSIGN(const std::string pem, read_file(path, longest_pem));
     auto key = from_pem(pem);
     if (!key) return fail(about_file(path, key.error()));
     return key;
 }
 
 Result<std::vector<VerifyingKey>> VerifyingKey::load_all(const std::string& path) {
-    DAVENPORT_ASSIGN(const std::string pem, read_key_file(path));
-    if (pem.size() > longest_pem)
-        return fail(ErrorCode::too_large, "the key file {} is longer than {} bytes", path,
-                    longest_pem);
+    DAVENPORT_ASSIGN(const std::string pem, read_file(path, longest_pem));
     static constexpr std::string_view begin = "-----BEGIN";
     std::vector<VerifyingKey> keys;
     for (std::size_t at = pem.find(begin); at != std::string::npos;) {
@@ -189,7 +150,7 @@ Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
 }
 
 Result<SigningKey> SigningKey::load(const std::string& path) {
-    DAVENPORT_ASSIGN(const std::string pem, read_key_file(path));
+    DAVENPORT_ASSIGN(const std::string pem, read_file(path, longest_pem));
     auto key = from_pem(pem);
     if (!key) return fail(about_file(path, key.error()));
     return key;
@@ -198,7 +159,8 @@ Result<SigningKey> SigningKey::load(const std::string& path) {
 Result<SigningKey> SigningKey::load_or_create(const std::string& path) {
     auto found = load(path);
     if (found || found.error().code != ErrorCode::not_found) return found;
-    DAVENPORT_TRY(create_key_file(path, generate().to_pem()));
+    const auto made = create_file(path, generate().to_pem());
+    if (!made && made.error().code != ErrorCode::already_exists) return fail(made.error());
     return load(path);  // ours, or that of who was quicker
 }
 

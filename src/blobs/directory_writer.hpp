@@ -1,7 +1,7 @@
 #pragma once
 
+#include "davenport/base/file.hpp"
 #include "davenport/blobs/blob_store.hpp"
-#include "file.hpp"
 
 #include <memory>
 #include <mutex>

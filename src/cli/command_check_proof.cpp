@@ -1,7 +1,7 @@
 #include "commands.hpp"
 #include "davenport/base/clock.hpp"
 #include "davenport/base/encoding.hpp"
-#include "files.hpp"
+#include "davenport/base/file.hpp"
 #include "output.hpp"
 #include "proven_document.hpp"
 

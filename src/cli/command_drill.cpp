@@ -1,16 +1,15 @@
 #include "commands.hpp"
 #include "common_options.hpp"
 #include "davenport/base/clock.hpp"
+#include "davenport/base/file.hpp"
 #include "davenport/drills/report.hpp"
 #include "output.hpp"
 #include "progress_display.hpp"
 
-#include <cerrno>
-#include <fstream>
-#include <sstream>
-
 namespace davenport::cli {
 namespace {
+
+constexpr std::uint64_t longest_report = 64 << 20;
 
 struct Options : CommonOptions {
     std::string backup_id, target, webhook_url;
@@ -19,11 +18,7 @@ struct Options : CommonOptions {
 };
 
 Result<std::string> read_report(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(posix_error("can't read " + path, errno));
-    std::ostringstream stream;
-    stream << file.rdbuf();
-    std::string text = stream.str();
+    DAVENPORT_ASSIGN(std::string text, read_file(path, longest_report));
     // What a download or an editor puts after the report is no part of it.
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     return text;

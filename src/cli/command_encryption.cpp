@@ -1,12 +1,10 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/base/file.hpp"
 #include "davenport/service/encryption.hpp"
 #include "output.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <algorithm>
-#include <cerrno>
 
 namespace davenport::cli {
 namespace {
@@ -16,33 +14,20 @@ struct Options : CommonOptions {
     bool recipient = false;
 };
 
-// Never over an existing file: it may hold the only key to somebody's backups.
-Result<> write_secret(const std::string& path, std::string_view text) {
-    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0) return fail(posix_error("can't make " + path, errno));
-    const bool written =
-        write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-        fsync(file) == 0;
-    const int error = errno;
-    close(file);
-    if (written) return {};
-    unlink(path.c_str());
-    return fail(posix_error("can't write " + path, error));
-}
-
 Result<json::object> generate(const Options& options) {
+    // Never over another file: it may hold the only key to somebody's backups.
     if (!options.recipient) {
         const crypto::Secret key = crypto::Secret::random();
         const std::string id = vault::key_id(key);
-        DAVENPORT_TRY(write_secret(
+        DAVENPORT_TRY(create_file(
             options.file, fmt::format("# Davenport master key {}\n{}\n", id, vault::to_text(key))));
         return json::object{{"id", id}, {"file", options.file}};
     }
     const crypto::Identity identity = crypto::Identity::generate();
     const std::string recipient = vault::to_text(identity.public_key());
     const std::string id = vault::key_id(identity.public_key());
-    DAVENPORT_TRY(write_secret(options.file, fmt::format("# Davenport identity {}\n# {}\n{}\n", id,
-                                                         recipient, vault::to_text(identity))));
+    DAVENPORT_TRY(create_file(options.file, fmt::format("# Davenport identity {}\n# {}\n{}\n", id,
+                                                        recipient, vault::to_text(identity))));
     return json::object{{"id", id}, {"file", options.file}, {"recipient", recipient}};
 }
 

@@ -1,6 +1,6 @@
 #include "commands.hpp"
 #include "common_options.hpp"
-#include "files.hpp"
+#include "davenport/base/file.hpp"
 #include "output.hpp"
 
 namespace davenport::cli {
@@ -16,7 +16,7 @@ int run(const Options& options) {
     const auto proof = (*operations)->prove(options.backup, options.database, options.document);
     if (!proof) return report(proof.error());
     if (options.out.empty()) return print_result(*proof);
-    const auto written = write_file(options.out, *proof);
+    const auto written = replace_file(options.out, *proof, Readers::others);
     return written ? exit_success : report(written.error());
 }
 

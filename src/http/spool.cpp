@@ -1,9 +1,9 @@
 #include "spool.hpp"
 
+#include "davenport/base/file.hpp"
 #include "davenport/base/random.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,16 +16,6 @@ namespace {
 constexpr std::string_view prefix = "upload-";
 constexpr std::string_view suffix = ".part";
 constexpr std::chrono::hours longest_use{24};  // of a spooled body, after its last byte came
-
-Result<> sync_path(const std::string& path, int flags) {
-    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
-    if (descriptor < 0) return fail(posix_error(path, errno));
-    const int outcome = ::fsync(descriptor);
-    const int error = errno;
-    ::close(descriptor);
-    if (outcome != 0) return fail(posix_error(path, error));
-    return {};
-}
 
 }  // namespace
 
@@ -44,11 +34,9 @@ SpooledBody::~SpooledBody() {
 
 Result<> SpooledBody::keep_as(const std::string& path) {
     if (path_.empty()) return fail(ErrorCode::invalid_argument, "there is no spooled body to keep");
-    DAVENPORT_TRY(sync_path(path_, O_RDONLY));
-    if (::rename(path_.c_str(), path.c_str()) != 0) return fail(posix_error(path, errno));
+    DAVENPORT_TRY(move_durably(path_, path));
     path_.clear();  // from here on the file is the caller's
-    const auto parent = std::filesystem::path(path).parent_path();
-    return sync_path(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
+    return {};
 }
 
 Result<SpoolFile> SpoolFile::create(const std::string& directory) {

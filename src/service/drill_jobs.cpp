@@ -1,12 +1,11 @@
 #include "davenport/base/encoding.hpp"
+#include "davenport/base/file.hpp"
 #include "davenport/base/hash.hpp"
 #include "davenport/drills/scratch.hpp"
 #include "davenport/service/drills.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <sys/stat.h>
-#include <cerrno>
 #include <filesystem>
 
 // A drill as a job. It begins anew after a crash: what an earlier attempt restored proves nothing.
@@ -15,14 +14,6 @@ namespace {
 
 constexpr std::uint64_t max_manifest_bytes = 64 << 20;
 constexpr std::chrono::milliseconds glance{200};
-
-Result<> make_private_directory(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return fail(posix_error("can't make the directory " + path, error.value()));
-    if (chmod(path.c_str(), 0700) != 0) return fail(posix_error("can't protect " + path, errno));
-    return {};
-}
 
 jobs::Progress to_job_progress(const drills::Progress& progress) {
     const bool comparing = progress.step == drills::Progress::Step::comparing;

@@ -1,10 +1,9 @@
 #include "davenport/service/encryption.hpp"
 
+#include "davenport/base/file.hpp"
 #include "davenport/blobs/blob_store.hpp"
 
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 
 namespace davenport::service {
 namespace {
@@ -12,14 +11,10 @@ namespace {
 constexpr std::size_t longest_key_file = 64 * 1024;
 
 Result<std::string> read_key_file(std::string_view setting, const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        const Error error = posix_error("can't read " + path, errno);
-        return fail(ErrorCode::invalid_argument, "encryption.{}: {}", setting, error.message);
-    }
-    std::string text(longest_key_file + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
+    auto text = read_file(path, longest_key_file);
+    if (!text)
+        return fail(ErrorCode::invalid_argument, "encryption.{}: {}", setting,
+                    text.error().message);
     return text;
 }
 

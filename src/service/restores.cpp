@@ -1,13 +1,11 @@
+#include "davenport/base/file.hpp"
 #include "davenport/base/random.hpp"
 #include "davenport/replication/backup.hpp"
 #include "impl.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <fcntl.h>
 #include <unistd.h>
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 
 namespace davenport::service {
@@ -90,24 +88,6 @@ std::vector<std::string> strings_of(const json::array* array) {
         for (const json::value& value : *array)
             if (value.is_string()) texts.emplace_back(value.as_string());
     return texts;
-}
-
-Result<> sync_path(const std::string& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return fail(posix_error("can't open " + path, errno));
-    const int outcome = fsync(file);
-    const int error = errno;
-    close(file);
-    if (outcome != 0) return fail(posix_error("can't sync " + path, error));
-    return {};
-}
-
-// An accepted upload must survive a crash until its restore has ended.
-Result<> move_durably(const std::string& from, const std::string& to) {
-    DAVENPORT_TRY(sync_path(from));
-    if (std::rename(from.c_str(), to.c_str()) != 0)
-        return fail(posix_error("can't keep the upload " + from, errno));
-    return sync_path(std::filesystem::path(to).parent_path().string());
 }
 
 // Both were there when the restore was accepted.

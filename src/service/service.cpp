@@ -1,5 +1,6 @@
 #include "davenport/service/service.hpp"
 
+#include "davenport/base/file.hpp"
 #include "davenport/base/random.hpp"
 #include "davenport/documents/couchdb.hpp"
 #include "davenport/service/encryption.hpp"
@@ -9,36 +10,15 @@
 
 #include <spdlog/spdlog.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace davenport::service {
 namespace {
 
-Result<> make_directory(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return fail(posix_error("can't make the directory " + path, error.value()));
-    // Databases, backups and uploads hold secrets: nobody else on the machine reads them.
-    if (chmod(path.c_str(), 0700) != 0) return fail(posix_error("can't protect " + path, errno));
-    return {};
-}
-
-Result<std::string> read_text_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(posix_error("can't read " + path, errno));
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
+constexpr std::uint64_t longest_policy = 1 << 20, longest_place = 4096;
 
 Result<rbac::Policy> load_policy(const std::string& path) {
-    DAVENPORT_ASSIGN(const std::string text, read_text_file(path));
+    DAVENPORT_ASSIGN(const std::string text, read_file(path, longest_policy));
     auto policy = rbac::Policy::parse(text);
     if (!policy)
         return fail(ErrorCode::invalid_argument, "access.policy_file {}: {}", path,
@@ -109,18 +89,10 @@ void log_end(const jobs::Job& job) {
 Result<std::string> load_place(const std::string& directory) {
     const std::string path = directory + "/place";
     if (!std::filesystem::exists(path)) {
-        const std::string draft = fmt::format("{}.{}", path, random_token(8));
-        const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (file < 0) return fail(posix_error("can't make " + draft, errno));
-        const std::string id = random_uuid();
-        const bool written = write(file, id.data(), id.size()) == ssize_t(id.size()) &&
-                             fsync(file) == 0 && link(draft.c_str(), path.c_str()) == 0;
-        const int error = errno;
-        close(file);
-        unlink(draft.c_str());
-        if (!written && error != EEXIST) return fail(posix_error("can't make " + path, error));
+        const auto made = create_file(path, random_uuid());
+        if (!made && made.error().code != ErrorCode::already_exists) return fail(made.error());
     }
-    DAVENPORT_ASSIGN(std::string place, read_text_file(path));
+    DAVENPORT_ASSIGN(std::string place, read_file(path, longest_place));
     if (place.empty()) return fail(ErrorCode::corrupt, "{} is empty; remove it", path);
     return place;
 }
@@ -156,10 +128,10 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     impl->settings = settings;
     const std::string& directory = settings.data.directory;
     DAVENPORT_TRY(check_user(directory));
-    DAVENPORT_TRY(make_directory(directory));
+    DAVENPORT_TRY(make_private_directory(directory));
     impl->spool_directory = directory + "/spool";
-    DAVENPORT_TRY(make_directory(impl->spool_directory));
-    DAVENPORT_TRY(make_directory(directory + "/uploads"));
+    DAVENPORT_TRY(make_private_directory(impl->spool_directory));
+    DAVENPORT_TRY(make_private_directory(directory + "/uploads"));
     DAVENPORT_ASSIGN(impl->place, load_place(directory));
 
     DAVENPORT_TRY(impl->load_signing_keys());

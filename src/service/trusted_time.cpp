@@ -1,22 +1,17 @@
 #include "trusted_time.hpp"
 
+#include "davenport/base/file.hpp"
 #include "davenport/base/json.hpp"
-#include "davenport/base/random.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <ctime>
-#include <fstream>
-#include <sstream>
 
 namespace davenport::service {
 namespace {
 
 // Clocks are put right by small steps.
 constexpr std::int64_t tolerance_ms = 60'000;
+constexpr std::uint64_t longest_text = 4096;
 
 std::int64_t counter_ms() {
     timespec time{};
@@ -24,11 +19,9 @@ std::int64_t counter_ms() {
     return time.tv_sec * std::int64_t{1000} + time.tv_nsec / 1'000'000;
 }
 
+// Empty where there is none.
 std::string read_text(const std::string& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
+    return read_file(path, longest_text).value_or("");
 }
 
 // Tells one start of the system from the others; empty where the system does not say.
@@ -36,20 +29,6 @@ std::string start_of_system() {
     std::string id = read_text("/proc/sys/kernel/random/boot_id");
     while (!id.empty() && id.back() == '\n') id.pop_back();
     return id;
-}
-
-// Whole or not at all; of several at once any one.
-Result<> replace_file(const std::string& path, const std::string& text) {
-    const std::string draft = fmt::format("{}.{}", path, random_token(8));
-    const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0) return fail(posix_error("can't make " + draft, errno));
-    const bool written = write(file, text.data(), text.size()) == ssize_t(text.size()) &&
-                         fsync(file) == 0 && std::rename(draft.c_str(), path.c_str()) == 0;
-    const int error = errno;
-    close(file);
-    if (written) return {};
-    unlink(draft.c_str());
-    return fail(posix_error("can't write " + path, error));
 }
 
 }  // namespace

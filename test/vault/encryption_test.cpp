@@ -1,3 +1,4 @@
+#include "key_rings.hpp"
 #include "support.hpp"
 
 #include "../../src/vault/segment_format.hpp"
@@ -16,29 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string marker = "do not read me";
-
-KeyRing master(char letter) {
-    KeyRing ring;
-    ring.use_master(fixed_key(letter));
-    return ring;
-}
-
-const crypto::Identity& identity() {
-    static const crypto::Identity made(fixed_key('i'));
-    return made;
-}
-
-KeyRing closing() {
-    KeyRing ring;
-    ring.use_recipient(identity().public_key());
-    return ring;
-}
-
-KeyRing opening() {
-    KeyRing ring = closing();
-    ring.add_identity(identity());
-    return ring;
-}
 
 Records secret_records(const std::string& attachment) {
     Records records;

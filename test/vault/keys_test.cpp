@@ -1,3 +1,4 @@
+#include "key_rings.hpp"
 #include "support.hpp"
 
 #include "davenport/base/encoding.hpp"
@@ -9,35 +10,6 @@ using namespace davenport::vault::test;
 using davenport::test::fixed_key;
 
 namespace {
-
-KeyRing master(char letter) {
-    KeyRing ring;
-    ring.use_master(fixed_key(letter));
-    return ring;
-}
-
-KeyRing master(char letter, char old) {
-    KeyRing ring = master(letter);
-    ring.add_old_master(fixed_key(old));
-    return ring;
-}
-
-const crypto::Identity& identity() {
-    static const crypto::Identity made(fixed_key('i'));
-    return made;
-}
-
-KeyRing closing() {
-    KeyRing ring;
-    ring.use_recipient(identity().public_key());
-    return ring;
-}
-
-KeyRing opening() {
-    KeyRing ring = closing();
-    ring.add_identity(identity());
-    return ring;
-}
 
 std::string field_of(Keys& keys, Keys::Memory memory = Keys::Memory::forget) {
     return must(keys.make(memory)).field;

@@ -23,7 +23,7 @@ void add_routes(http::Router& router, const Surroundings& surroundings);
 // The families.
 void add_backup_routes(http::Router& router, const Surroundings& surroundings);
 void add_restore_routes(http::Router& router, const Surroundings& surroundings);
-void add_audit_routes(http::Router& router, const Surroundings& surroundings);
+void add_verification_routes(http::Router& router, const Surroundings& surroundings);
 void add_proof_routes(http::Router& router, const Surroundings& surroundings);
 void add_webhook_routes(http::Router& router, const Surroundings& surroundings);
 void add_permission_routes(http::Router& router, const Surroundings& surroundings);

@@ -1,5 +1,6 @@
 #include "directory.hpp"
 
+#include "davenport/base/file.hpp"
 #include "davenport/base/random.hpp"
 #include "davenport/documents/document.hpp"
 
@@ -40,16 +41,6 @@ std::optional<std::string> to_database_name(std::string_view file) {
     std::replace(name.begin(), name.end(), ',', '/');
     if (!check_database_name(name)) return std::nullopt;
     return name;
-}
-
-Result<> sync_directory(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return fail(posix_error(path, errno));
-    const int synced = ::fsync(descriptor);
-    const int error = errno;
-    ::close(descriptor);
-    if (synced != 0) return fail(posix_error(path, error));
-    return {};
 }
 
 Result<std::vector<std::string>> file_names(const std::string& directory) {

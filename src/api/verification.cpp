@@ -8,9 +8,9 @@ namespace {
 constexpr std::uint64_t listed_differences = 1000;
 
 // Checks and comparisons of what is stored; they change nothing.
-class Audit {
+class Checks {
   public:
-    explicit Audit(const Surroundings& surroundings) : service_(surroundings.service) {}
+    explicit Checks(const Surroundings& surroundings) : service_(surroundings.service) {}
 
     http::Response verify(const std::vector<std::string>& ids) const {
         const auto verification = service_.vault().verify(ids, {});
@@ -36,19 +36,19 @@ class Audit {
 
 }  // namespace
 
-void add_audit_routes(http::Router& router, const Surroundings& surroundings) {
-    const auto audit = std::make_shared<Audit>(surroundings);
+void add_verification_routes(http::Router& router, const Surroundings& surroundings) {
+    const auto checks = std::make_shared<Checks>(surroundings);
     const std::vector<std::string_view> read = {rbac::action::settings, rbac::action::audit};
     const auto add = [&](std::string_view pattern, VersionedHandler handler) {
         add_everywhere(router, surroundings, "GET", pattern, http::BodyPolicy::none(), read,
                        std::move(handler));
     };
-    add("/verification", [audit](http::Request&, std::string_view) { return audit->verify({}); });
-    add("/backups/:id/verification", [audit](http::Request& request, std::string_view) {
-        return audit->verify({request.capture("id")});
+    add("/verification", [checks](http::Request&, std::string_view) { return checks->verify({}); });
+    add("/backups/:id/verification", [checks](http::Request& request, std::string_view) {
+        return checks->verify({request.capture("id")});
     });
     add("/backups/:id/diff/:other",
-        [audit](http::Request& request, std::string_view) { return audit->diff(request); });
+        [checks](http::Request& request, std::string_view) { return checks->diff(request); });
 }
 
 }  // namespace davenport::api

@@ -2,11 +2,14 @@
 
 #include "davenport/base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
-namespace davenport::blobs {
+// Files and directories, with errors that name them. What is written is made durable: synced, and
+// the directory that names it, too.
+namespace davenport {
 
 // An open file descriptor with one owner.
 class File {
@@ -35,5 +38,19 @@ Result<> sync_file(const File& file, std::string_view path);
 Result<> sync_directory(const std::string& path);
 // Creates the directory and what is missing above it, each entry durable. Fine if it is there.
 Result<> make_directories(const std::string& path);
+// The same, and nobody but the owner gets in, also when it was there before.
+Result<> make_private_directory(const std::string& path);
 
-}  // namespace davenport::blobs
+// The whole file; too_large when it has more bytes than `limit`, not_found when there is none.
+Result<std::string> read_file(const std::string& path, std::uint64_t limit);
+// Puts a file there, whole or not at all; it takes the place of another one. The owner alone may
+// read it, or whoever the umask lets.
+enum class Readers { owner, others };
+Result<> replace_file(const std::string& path, std::string_view bytes,
+                      Readers readers = Readers::owner);
+// The same, but never over another one: already_exists.
+Result<> create_file(const std::string& path, std::string_view bytes);
+// Syncs a file and gives it another name on the same file system.
+Result<> move_durably(const std::string& from, const std::string& to);
+
+}  // namespace davenport
