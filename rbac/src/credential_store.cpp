@@ -17,16 +17,10 @@ constexpr std::string_view by_creation = "credentials_by_creation";
 constexpr std::string_view by_owner = "credentials_by_owner";
 constexpr std::string_view by_expiry = "credentials_by_expiry";
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 documents::Query owned_by(Identity::Kind kind, std::string_view owner) {
     documents::Query query;
     query.index = by_owner;
-    query.equals = {quoted(type_of(kind)), quoted(owner)};
+    query.equals = {documents::query_text(type_of(kind)), documents::query_text(owner)};
     query.limit = page;
     return query;
 }
@@ -122,7 +116,7 @@ Result<std::vector<Credential>> CredentialStore::keys() {
     std::vector<Credential> keys;
     documents::Query query;
     query.index = by_creation;
-    query.equals = {quoted(type_of(Identity::Kind::api_key))};
+    query.equals = {documents::query_text(type_of(Identity::Kind::api_key))};
     query.limit = page;
     for (int i = 0; i < max_pages; ++i) {
         DAVENPORT_ASSIGN(const auto found, control_->find(query));
@@ -148,7 +142,7 @@ Result<> CredentialStore::remove_of(Identity::Kind kind, std::string_view owner)
 Result<> CredentialStore::remove_expired(Identity::Kind kind, std::int64_t now_ms) {
     documents::Query query;
     query.index = by_expiry;
-    query.equals = {quoted(type_of(kind))};
+    query.equals = {documents::query_text(type_of(kind))};
     query.to = std::to_string(now_ms);
     query.limit = page;
     return remove_all(kind, query);

@@ -50,10 +50,8 @@ http::Response busy_answer(std::string_view id, std::string_view url) {
     return answer(400, body);
 }
 
-Result<std::map<std::string, std::string, std::less<>>> query_parameters(
-    const http::Request& request, const std::vector<std::string_view>& known) {
-    std::map<std::string, std::string, std::less<>> parameters;
-    std::string_view query = request.query;
+Result<> read_query(std::string_view query,
+                    const std::function<Result<>(std::string name, std::string value)>& add) {
     while (!query.empty()) {
         const std::size_t end = std::min(query.find('&'), query.size());
         const std::string_view part = query.substr(0, end);
@@ -63,12 +61,23 @@ Result<std::map<std::string, std::string, std::less<>>> query_parameters(
         DAVENPORT_ASSIGN(std::string name, percent_decode(part.substr(0, equals)));
         DAVENPORT_ASSIGN(std::string value,
                          percent_decode(part.substr(std::min(equals + 1, part.size()))));
+        DAVENPORT_TRY(add(std::move(name), std::move(value)));
+    }
+    return {};
+}
+
+Result<std::map<std::string, std::string, std::less<>>> query_parameters(
+    const http::Request& request, const std::vector<std::string_view>& known) {
+    std::map<std::string, std::string, std::less<>> parameters;
+    const auto add = [&](std::string name, std::string value) -> Result<> {
         if (std::find(known.begin(), known.end(), name) == known.end())
             return fail(ErrorCode::invalid_argument, "unknown query parameter \"{}\"", name);
         if (!parameters.emplace(name, std::move(value)).second)
             return fail(ErrorCode::invalid_argument, "the query parameter \"{}\" stands twice",
                         name);
-    }
+        return {};
+    };
+    DAVENPORT_TRY(read_query(request.query, add));
     return parameters;
 }
 

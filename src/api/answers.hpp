@@ -3,6 +3,7 @@
 #include "davenport/base/json.hpp"
 #include "davenport/http/message.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ http::Response started_answer(std::string_view id, std::string_view url);
 // 400: another one runs. Without a URL none is shown.
 http::Response busy_answer(std::string_view id, std::string_view url = {});
 
+// Hands on each parameter of a query, decoded and in order, until `add` fails.
+Result<> read_query(std::string_view query,
+                    const std::function<Result<>(std::string name, std::string value)>& add);
 // Every query parameter, decoded. A parameter that is not in `known`, stands twice or is malformed
 // is invalid_argument: a misspelt one must not be taken for its absence.
 Result<std::map<std::string, std::string, std::less<>>> query_parameters(

@@ -2,6 +2,7 @@
 
 #include "answers.hpp"
 #include "chat/answers.hpp"
+#include "davenport/base/error_json.hpp"
 #include "davenport/chat/applications.hpp"
 
 #include <any>
@@ -81,8 +82,7 @@ std::optional<json::object> body_of(const http::Response& response) {
 // Only names of our own: messages may quote what the caller sent.
 std::string error_name(const json::object& body) {
     const std::string told = text_or(body, "error");
-    for (int code = 0; code <= static_cast<int>(ErrorCode::internal); ++code)
-        if (const auto& row = traits(static_cast<ErrorCode>(code)); row.name == told) return told;
+    if (error_code_named(told)) return told;
     if (text_or(body, "message") == "already_in_progress")
         return std::string(traits(ErrorCode::in_progress).name);
     return {};

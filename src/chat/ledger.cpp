@@ -13,12 +13,6 @@ namespace {
 constexpr std::size_t max_rows_together = 256;
 constexpr std::size_t worth_a_thread = 2'000;  // claims
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> Ledger::open(std::shared_ptr<documents::Database> database,
@@ -166,7 +160,7 @@ Result<std::uint64_t> Ledger::count_comments(std::uint64_t room, std::uint64_t a
 Result<std::uint64_t> Ledger::last_of_author(std::uint64_t room, std::string_view email) {
     documents::Query query;
     query.index = by_author;
-    query.equals = {std::to_string(room), quoted(email)};
+    query.equals = {std::to_string(room), documents::query_text(email)};
     query.descending = true;
     query.limit = 1;
     DAVENPORT_ASSIGN(const auto found, with_indexes([&] { return database_->find(query); }));

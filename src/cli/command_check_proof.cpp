@@ -81,13 +81,18 @@ void add_check_proof(CLI::App& program, Work& chosen) {
         "check-proof",
         "Check a proof with the public key alone; exit code 9 when it does not hold");
     const auto options = std::make_shared<Options>();
-    command->add_option("FILE", options->proof, "the proof, from `davenport prove`")->required();
+    command->add_option("FILE", options->proof, "the proof, from `davenport prove`")
+        ->required()
+        ->type_name("FILE");
     command
         ->add_option("--public-key", options->public_key,
                      "PEM file with the key of `davenport public-key`")
+        ->type_name("FILE")
         ->required();
-    command->add_option("--document", options->document,
-                        "JSON file that must be the document, as it was in the backup");
+    command
+        ->add_option("--document", options->document,
+                     "JSON file that must be the document, as it was in the backup")
+        ->type_name("FILE");
     command->add_flag("--json", options->json, "write the result as JSON");
     command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
 }

@@ -129,7 +129,9 @@ void add_encryption(CLI::App& program, Work& chosen) {
     const auto made = std::make_shared<Options>();
     auto* generate = add(*command, "generate", "Make a key and write it to a new file", chosen,
                          made, run_generate);
-    generate->add_option("FILE", made->file, "where to; it must not exist")->required();
+    generate->add_option("FILE", made->file, "where to; it must not exist")
+        ->required()
+        ->type_name("FILE");
     generate->add_flag("--recipient", made->recipient,
                        "a pair: the private key into the file, the public key to stdout");
     const auto shown = std::make_shared<Options>();

@@ -29,7 +29,8 @@ void add_prove(CLI::App& program, Work& chosen) {
     command->add_option("BACKUP", options->backup, "the backup")->required();
     command->add_option("DB", options->database, "the database's name")->required();
     command->add_option("DOC", options->document, "the document's id")->required();
-    command->add_option("--out", options->out, "file to write (default: stdout)");
+    command->add_option("--out", options->out, "file to write (default: stdout)")
+        ->type_name("FILE");
     options->add_data_options(*command);
     options->add_service_options(*command);
     command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });

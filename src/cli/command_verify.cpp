@@ -86,13 +86,19 @@ void add_verify(CLI::App& program, Work& chosen) {
         "Re-read backups and check every hash; exit code 9 when something is not as written");
     const auto options = std::make_shared<Options>();
     command->add_option("ID", options->ids, "the backups (default: all, and their chain)");
-    auto* offline = command->add_option(
-        "--offline", options->offline,
-        "check the vault in this directory (a vault's or a data directory) with the public key "
-        "alone: no service, no databases, no configuration, nothing written");
-    auto* public_key = command->add_option(
-        "--public-key", options->public_key,
-        "PEM file with the key of `davenport public-key`; of several blocks the oldest first");
+    auto* offline =
+        command
+            ->add_option("--offline", options->offline,
+                         "check the vault in this directory (a vault's or a data directory) with "
+                         "the public key alone: no service, no databases, no configuration, "
+                         "nothing written")
+            ->type_name("DIR");
+    auto* public_key =
+        command
+            ->add_option("--public-key", options->public_key,
+                         "PEM file with the key of `davenport public-key`; of several blocks the "
+                         "oldest first")
+            ->type_name("FILE");
     command
         ->add_option("--head", options->head,
                      "ID:SHA256 of a backup that must be there, as verify once told its newest")

@@ -1,5 +1,7 @@
 #include "http_client.hpp"
 
+#include "davenport/base/error_json.hpp"
+
 #include <curl/curl.h>
 #include <sys/stat.h>
 #include <cerrno>
@@ -38,10 +40,7 @@ Error told_by(const HttpClient::Answer& answer) {
     const auto body = parse_json_object(answer.body);
     if (!body) return error;
     // The service says more than the status: its codes have the names of ours.
-    const std::string name = text_or(*body, "error");
-    for (int code = 0; code <= static_cast<int>(ErrorCode::internal); ++code)
-        if (traits(static_cast<ErrorCode>(code)).name == name)
-            error.code = static_cast<ErrorCode>(code);
+    error.code = error_code_named(text_or(*body, "error")).value_or(error.code);
     std::string told = text_or(*body, "message", text_or(*body, "reason", text_or(*body, "error")));
     if (const json::array* lines = array_member(*body, "msgs"))
         for (const json::value& line : *lines)

@@ -16,16 +16,10 @@ std::string document_id(std::string_view id) {
     return fmt::format("drill-report/{}", id);
 }
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 documents::Query newest_first(std::uint64_t limit) {
     documents::Query query;
     query.index = by_time;
-    query.equals = {quoted("drill-report")};
+    query.equals = {documents::query_text("drill-report")};
     query.descending = true;
     query.limit = limit;
     return query;
@@ -34,7 +28,7 @@ documents::Query newest_first(std::uint64_t limit) {
 documents::Query newest_of(std::string_view verdict) {
     documents::Query query = newest_first(1);
     query.index = by_verdict;
-    query.equals.push_back(quoted(verdict));
+    query.equals.push_back(documents::query_text(verdict));
     return query;
 }
 

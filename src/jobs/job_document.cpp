@@ -1,5 +1,7 @@
 #include "job_document.hpp"
 
+#include "davenport/base/error_json.hpp"
+
 #include <limits>
 
 namespace davenport::jobs {
@@ -33,22 +35,6 @@ Progress progress_of(const json::object& object) {
     progress.total_steps = number_or_zero<std::uint32_t>(object, "total_steps");
     if (const auto* details = object_member(object, "details")) progress.details = *details;
     return progress;
-}
-
-json::object to_object(const Error& error) {
-    return {
-        {"code", traits(error.code).name}, {"message", error.message}, {"detail", error.detail}};
-}
-
-Error error_of(const json::object& object) {
-    Error error;
-    error.message = text_or(object, "message");
-    error.detail = text_or(object, "detail");
-    const std::string name = text_or(object, "code");
-    for (int code = 0; code <= static_cast<int>(ErrorCode::internal); ++code)
-        if (traits(static_cast<ErrorCode>(code)).name == name)
-            error.code = static_cast<ErrorCode>(code);
-    return error;
 }
 
 std::optional<State> state_of(std::string_view text) {
@@ -98,7 +84,7 @@ json::object to_body(const JobDocument& document, std::int64_t now_ms) {
     if (document.decided) body["decided"] = to_text(*document.decided);
     const State end = document.decided.value_or(job.state);
     if (end == State::succeeded) body["result"] = job.result;
-    if (end == State::failed) body["error"] = to_object(job.error);
+    if (end == State::failed) body["error"] = to_json(job.error);
     return body;
 }
 

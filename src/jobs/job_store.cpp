@@ -8,12 +8,6 @@ namespace {
 constexpr std::string_view by_state = "jobs_by_state";
 constexpr std::string_view by_kind = "jobs_by_kind";
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 }  // namespace
 
 JobStore::JobStore(std::shared_ptr<documents::Database> control, const Clock& clock)
@@ -84,7 +78,7 @@ Result<std::vector<JobDocument>> JobStore::find(const documents::Query& query) {
 Result<std::vector<JobDocument>> JobStore::in_state(State state, Sort sort, std::uint64_t limit) {
     documents::Query query;
     query.index = by_state;
-    query.equals = {quoted("job"), quoted(to_text(state))};
+    query.equals = {documents::query_text("job"), documents::query_text(to_text(state))};
     query.descending = sort == Sort::newest_first;
     query.limit = limit;
     return find(query);
@@ -93,7 +87,7 @@ Result<std::vector<JobDocument>> JobStore::in_state(State state, Sort sort, std:
 Result<std::vector<JobDocument>> JobStore::of_kind(std::string_view kind, std::uint64_t limit) {
     documents::Query query;
     query.index = by_kind;
-    query.equals = {quoted("job"), quoted(kind)};
+    query.equals = {documents::query_text("job"), documents::query_text(kind)};
     query.descending = true;
     query.limit = limit;
     return find(query);
@@ -103,7 +97,7 @@ Result<> JobStore::remove_ended_before(std::int64_t unix_ms, std::uint64_t limit
     for (const State state : {State::succeeded, State::failed}) {
         documents::Query query;
         query.index = by_state;
-        query.equals = {quoted("job"), quoted(to_text(state))};
+        query.equals = {documents::query_text("job"), documents::query_text(to_text(state))};
         query.to = std::to_string(unix_ms);
         query.limit = limit;
         DAVENPORT_ASSIGN(const auto old, find(query));

@@ -1,5 +1,7 @@
 #include "schedule_document.hpp"
 
+#include "davenport/base/error_json.hpp"
+
 #include <algorithm>
 
 namespace davenport::schedules {
@@ -10,27 +12,11 @@ std::int64_t number_or_zero(const json::object& object, std::string_view key) {
     return integer_member(object, key).value_or(0);
 }
 
-json::object to_object(const Error& error) {
-    return {
-        {"code", traits(error.code).name}, {"message", error.message}, {"detail", error.detail}};
-}
-
-Error error_of(const json::object& object) {
-    Error error;
-    error.message = text_or(object, "message");
-    error.detail = text_or(object, "detail");
-    const std::string name = text_or(object, "code");
-    for (int code = 0; code <= static_cast<int>(ErrorCode::internal); ++code)
-        if (traits(static_cast<ErrorCode>(code)).name == name)
-            error.code = static_cast<ErrorCode>(code);
-    return error;
-}
-
 json::object to_object(const Run& run) {
     json::object object{
         {"id", run.id}, {"due_ms", run.due_ms}, {"started_ms", run.started_ms}, {"job", run.job}};
     if (!run.skipped.empty()) object["skipped"] = run.skipped;
-    if (run.error) object["error"] = to_object(*run.error);
+    if (run.error) object["error"] = to_json(*run.error);
     return object;
 }
 

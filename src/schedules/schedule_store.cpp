@@ -10,12 +10,6 @@ namespace {
 constexpr std::string_view by_wake = "schedules_by_wake";
 constexpr std::string_view by_owner = "schedules_by_owner";
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 }  // namespace
 
 ScheduleStore::ScheduleStore(std::shared_ptr<documents::Database> control, const Options& options)
@@ -74,7 +68,7 @@ Result<> ScheduleStore::remove(const ScheduleDocument& document) {
 Result<std::uint64_t> ScheduleStore::count_of(std::string_view owner) {
     documents::Query query;
     query.index = by_owner;
-    query.equals = {quoted("schedule"), quoted(owner)};
+    query.equals = {documents::query_text("schedule"), documents::query_text(owner)};
     return control_->count(query);
 }
 
@@ -82,7 +76,7 @@ Result<std::vector<ScheduleStore::Awaited>> ScheduleStore::awaited(std::uint64_t
                                                                    std::uint64_t limit) {
     documents::Query query;
     query.index = by_wake;
-    query.equals = {quoted("schedule")};
+    query.equals = {documents::query_text("schedule")};
     query.skip = skip;
     query.limit = limit;
     DAVENPORT_ASSIGN(const auto found, control_->find(query));
@@ -106,8 +100,8 @@ Result<std::vector<ScheduleDocument>> ScheduleStore::of_owner(
     const std::optional<std::string>& owner, std::uint64_t limit) {
     documents::Query query;
     query.index = by_owner;
-    query.equals = {quoted("schedule")};
-    if (owner) query.equals.push_back(quoted(*owner));
+    query.equals = {documents::query_text("schedule")};
+    if (owner) query.equals.push_back(documents::query_text(*owner));
     query.limit = limit;
     DAVENPORT_ASSIGN(const auto found, control_->find(query));
     std::vector<ScheduleDocument> documents;

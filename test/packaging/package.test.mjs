@@ -133,6 +133,8 @@ describe('the Debian package', () => {
     assert.deepEqual(complete('restore', 'a f'), ['a file.json']);
     assert.deepEqual(complete('list', '--config', 'a'), ['a file.json']);
     assert.deepEqual(complete('list', '--data', 'ro'), ['root']);
+    assert.deepEqual(complete('verify', '--offline', 'ro'), ['root']);
+    assert.deepEqual(complete('check-proof', 'a f'), ['a file.json']);
     assert.deepEqual(complete('keys', 'create', '--role', ''), ['']);
     assert.ok(complete('').includes('serve'));
     assert.deepEqual(complete('verify', '--j'), ['--json']);

@@ -314,10 +314,10 @@ TEST_CASE("nodes passed off as leaves, and leaves of one kind as those of anothe
     });
     // Paths that are too long, too short, or none.
     for (const auto& change : std::vector<std::function<void(json::array&)>>{
-             [](json::array& path) { path.push_back(path.back()); },
+             [](json::array& path) { path.push_back(json::value(path.back())); },
              [](json::array& path) { path.pop_back(); }, [](json::array& path) { path.clear(); },
              [](json::array& path) { path[0] = "zz"; }, [](json::array& path) { path[0] = 1; },
-             [](json::array& path) { path.resize(10'000, path[0]); }}) {
+             [](json::array& path) { path.resize(10'000, json::value(path[0])); }}) {
         forger.refuse(forger.present,
                       [&](json::object& p) { change(position(p, 2)["path"].as_array()); });
         forger.refuse(forger.present, [&](json::object& p) {

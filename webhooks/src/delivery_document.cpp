@@ -24,12 +24,6 @@ std::string_view to_text(State state) {
     return "given_up";
 }
 
-std::string quoted(std::string_view text) {
-    std::string out;
-    append_quoted(out, text);
-    return out;
-}
-
 std::string document_id(std::string_view id) {
     return "delivery/" + std::string(id);
 }
@@ -148,7 +142,7 @@ Result<std::vector<DeliveryDocument>> DeliveryStore::find(const documents::Query
 Result<std::vector<DeliveryDocument>> DeliveryStore::earliest_waiting(std::uint64_t limit) {
     documents::Query query;
     query.index = by_due_time;
-    query.equals = {quoted("delivery"), quoted("waiting")};
+    query.equals = {documents::query_text("delivery"), documents::query_text("waiting")};
     query.limit = limit;
     return find(query);
 }
@@ -156,7 +150,7 @@ Result<std::vector<DeliveryDocument>> DeliveryStore::earliest_waiting(std::uint6
 Result<std::uint64_t> DeliveryStore::count_waiting() {
     documents::Query query;
     query.index = by_due_time;
-    query.equals = {quoted("delivery"), quoted("waiting")};
+    query.equals = {documents::query_text("delivery"), documents::query_text("waiting")};
     return control_->count(query);
 }
 
@@ -164,7 +158,7 @@ Result<std::vector<DeliveryDocument>> DeliveryStore::newest(std::uint64_t limit,
                                                             std::uint64_t skip) {
     documents::Query query;
     query.index = by_creation;
-    query.equals = {quoted("delivery")};
+    query.equals = {documents::query_text("delivery")};
     query.descending = true;
     query.limit = limit;
     query.skip = skip;
@@ -175,7 +169,7 @@ Result<> DeliveryStore::remove_ended_before(std::int64_t unix_ms, std::uint64_t 
     for (const State state : {State::delivered, State::given_up}) {
         documents::Query query;
         query.index = by_due_time;
-        query.equals = {quoted("delivery"), quoted(to_text(state))};
+        query.equals = {documents::query_text("delivery"), documents::query_text(to_text(state))};
         query.to = std::to_string(unix_ms);
         query.limit = limit;
         DAVENPORT_ASSIGN(const auto old, find(query));

@@ -28,6 +28,13 @@ inline Result<Record> to_record(const Document& document) {
     return Record{std::move(*body), document.revision};
 }
 
+// A text as a value of a Query.
+inline std::string query_text(std::string_view text) {
+    std::string out;
+    append_quoted(out, text);
+    return out;
+}
+
 // Calls again, a few times within about a third of a second, while the store is merely busy.
 template <class Call>
 auto retry_transient(Call call) -> decltype(call()) {

@@ -1,5 +1,6 @@
 #include "parameters.hpp"
 
+#include "../answers.hpp"
 #include "davenport/base/encoding.hpp"
 #include "davenport/http/form.hpp"
 
@@ -59,18 +60,9 @@ Result<Parameters> Parameters::read(const http::Request& request) {
 }
 
 Result<> Parameters::add_query(std::string_view query) {
-    while (!query.empty()) {
-        const std::size_t end = std::min(query.find('&'), query.size());
-        const std::string_view part = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-        if (part.empty()) continue;
-        const std::size_t equals = std::min(part.find('='), part.size());
-        DAVENPORT_ASSIGN(std::string name, percent_decode(part.substr(0, equals)));
-        DAVENPORT_ASSIGN(const std::string value,
-                         percent_decode(part.substr(std::min(equals + 1, part.size()))));
-        DAVENPORT_TRY(add(std::move(name), view(value)));
-    }
-    return {};
+    return read_query(query, [this](std::string name, const std::string& value) {
+        return add(std::move(name), view(value));
+    });
 }
 
 Result<> Parameters::add(std::string name, json::value value) {
