@@ -17,6 +17,7 @@ const settings = {
   DAVENPORT_CHAT_MAX_EXPORT_ROOMS: '0', DAVENPORT_CHAT_MAX_IMPORT_BYTES: String(1 << 26),
 };
 
+const perImport = 11_000;
 const row = (work, figure, target) => console.log(`${work.padEnd(48)} ${figure.padEnd(64)} target ${target}`);
 const seconds = (since) => (performance.now() - since) / 1000;
 const median = (values) => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -92,36 +93,48 @@ async function loadTime(chat) {
   return median(times);
 }
 
-async function measureImport(chat, sample, directory) {
-  // Answers to comments that are not there become comments of their own.
-  const last = sample.comments.slice(-11_000);
-  const there = new Set(last.map((one) => one.UniqueId));
-  const rows = last.map((one) => (one.Type === 'text' || there.has(one.ParentCommentUniqueId)
+// Replies to comments that are neither there nor in the file become comments of their own.
+function importable(rows) {
+  const there = new Set(rows.map((one) => one.UniqueId));
+  return rows.map((one) => (one.Type === 'text' || there.has(one.ParentCommentUniqueId)
     ? one : { ...one, Type: 'text', Payload: null, ParentCommentUniqueId: '' }));
-  const text = JSON.stringify(rows);
-  const since = performance.now();
-  const history = await chat.import('comments', text);
-  const ours = seconds(since);
-  if (history.status !== 'finished') throw new Error(history.errors.Message);
+}
 
-  // One table with the columns and the indexes that the store has for comments.
+// Imports into an application that has `existing` comments of the sample, beside those of sqlite3
+// into a table with the columns and the indexes that the store has for comments, and as many rows.
+async function measureImport(chat, sample, existing, directory) {
   const csv = join(directory, 'rows.csv');
   const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
   const numbers = new Map();
   const number = (key) => numbers.get(key) ?? numbers.set(key, numbers.size + 1).get(key);
-  await writeFile(csv, `${rows.map((one, i) => [i + 1, one.UniqueId, number(one.RoomUniqueId), one.CreatorEmail, JSON.stringify(one)].map(quoted).join(',')).join('\n')}\n`);
-  const times = [];
-  for (let round = 0; round < 3; round += 1) {
-    const file = join(directory, `yardstick-${round}.db`);
+  const file = join(directory, `yardstick-${existing}.db`);
+  let next = 1;
+  const yardstick = async (rows) => {
+    await writeFile(csv, rows.map((one) => `${[next++, one.UniqueId, number(one.RoomUniqueId), one.CreatorEmail, JSON.stringify(one)].map(quoted).join(',')}\n`).join(''));
     const begun = performance.now();
     await execute('sqlite3', [file, 'PRAGMA journal_mode = WAL', 'PRAGMA synchronous = FULL',
-      'CREATE TABLE comments (id INTEGER PRIMARY KEY, unique_id TEXT UNIQUE, room INTEGER, email TEXT, body TEXT)',
-      'CREATE INDEX by_room ON comments (room, id)', 'CREATE INDEX by_author ON comments (room, email, id)',
+      'CREATE TABLE IF NOT EXISTS comments (id INTEGER PRIMARY KEY, unique_id TEXT UNIQUE, room INTEGER, email TEXT, body TEXT)',
+      'CREATE INDEX IF NOT EXISTS by_room ON comments (room, id)', 'CREATE INDEX IF NOT EXISTS by_author ON comments (room, email, id)',
       '.mode csv', `.import ${csv} comments`]);
-    times.push(seconds(begun));
+    return seconds(begun);
+  };
+  if (existing > 0) await yardstick(sample.comments.slice(0, existing));
+  const [ours, theirs] = [[], []];
+  let bytes = 0;
+  for (let round = 0; round < 5; round += 1) {
+    const rows = importable(sample.comments.slice(existing + round * perImport, existing + (round + 1) * perImport));
+    const text = JSON.stringify(rows);
+    bytes = Buffer.byteLength(text);
+    const since = performance.now();
+    const history = await chat.import('comments', text);
+    ours.push(seconds(since));
+    if (history.status !== 'finished') throw new Error(history.errors.Message);
+    theirs.push(await yardstick(rows));
   }
-  const theirs = median(times);
-  row(`import of ${rows.length} comments, ${(Buffer.byteLength(text) / 1e6).toFixed(1)} MB`, `${two(ours)} s, ${two(ours / theirs)} x sqlite3 .import (${two(theirs)} s)`, '3');
+  await rm(file);
+  const ratios = ours.map((time, i) => time / theirs[i]);
+  row(`import of ${perImport} comments, ${(bytes / 1e6).toFixed(1)} MB, beside ${existing}`,
+    `${two(median(ours))} s, ${two(median(ratios))} x sqlite3 .import (${ratios.map(two).join(', ')})`, '3');
 }
 
 async function measurePosts(service, chat, sample, directory) {
@@ -144,35 +157,36 @@ end
   row('post_comment, 32 clients, durable', `${Math.round(ours)}/s, ${two(ours / plain)} x plain SQLite, 32 rows a commit (${Math.round(plain)}/s)`, '0.5');
 }
 
-const sample = chatSample({ comments: large + 11_000 });
+async function inApplication(comments, call) {
+  const place = await filled(comments, sample);
+  try {
+    await call(place);
+  } finally {
+    await place.service.stop();
+    await removeDirectory(place.dataDir);
+  }
+}
+
+const sample = chatSample({ comments: Math.max(large, 119_963) + 5 * perImport });
 const directory = await temporaryDirectory();
-const used = [];
 try {
+  await inApplication(0, ({ chat }) => measureImport(chat, sample, 0, directory));
   const at = {};
   for (const comments of [10_000, 100_000, 119_963, large]) {
-    const place = await filled(comments, sample);
-    used.push(place);
-    const { service, chat, dataDir } = place;
-    const { time, history } = await exportTime(chat);
-    at[comments] = { time, memory: await peak(service), load: await loadTime(chat) };
-    if (comments === 119_963) {
+    await inApplication(comments, async ({ service, chat, dataDir }) => {
+      const { time, history } = await exportTime(chat);
+      at[comments] = { time, memory: await peak(service), load: await loadTime(chat) };
+      if (comments !== 119_963) return;
       const theirs = await sqliteExport(dataDir);
       row(`export of ${history.total_rows} comments, ${(history.size / 1e6).toFixed(0)} MB`, `${two(time)} s, ${two(time / theirs)} x sqlite3 -json (${two(theirs)} s)`, '2');
-      await measureImport(chat, sample, directory);
+      await measureImport(chat, sample, comments, directory);
       await measurePosts(service, chat, sample, directory);
-    }
-    await service.stop();
-    await removeDirectory(dataDir);
-    used.pop();
+    });
   }
   const [first, last] = [at[100_000], at[large]];
   row(`export of ${large} comments`, `${two(last.time)} s, ${two(last.time / first.time)} x that of 100000 (${two(first.time)} s)`, '10');
   row('peak RSS after exports', `${last.memory} MiB at ${large}, ${first.memory} MiB at 100000`, 'the same');
   row('load_comments, p50', `${two(last.load)} ms at ${large}, ${two(last.load / at[10_000].load)} x that at 10000 (${two(at[10_000].load)} ms)`, '1.5');
 } finally {
-  for (const { service, dataDir } of used) {
-    await service.stop();
-    await removeDirectory(dataDir);
-  }
   await removeDirectory(directory);
 }
