@@ -128,8 +128,8 @@ void Service::Impl::show_reserve() {
 }
 
 Result<std::unique_ptr<blobs::BlobStore>> Service::Impl::open_files(std::string_view folder) {
-    DAVENPORT_ASSIGN(auto files, blobs::open_directory(
-                                     fmt::format("{}/{}", settings.data.directory, folder)));
+    DAVENPORT_ASSIGN(auto files,
+                     blobs::open_directory(fmt::format("{}/{}", settings.data.directory, folder)));
     return with_reserve(std::move(files), *reserve);
 }
 
@@ -232,9 +232,9 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
         reserve->make();  // it may have freed space
     };
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
-    DAVENPORT_ASSIGN(impl->retention, Retention::create(settings, *impl->vault, *impl->runner,
-                                                        impl->clock, *impl->reserve,
-                                                        exclusive_group));
+    DAVENPORT_ASSIGN(impl->retention,
+                     Retention::create(settings, *impl->vault, *impl->runner, impl->clock,
+                                       *impl->reserve, exclusive_group));
     impl->handle_backups();
     impl->handle_restores();
     DAVENPORT_TRY(impl->handle_chat());

@@ -104,7 +104,7 @@ describe('the audit log', () => {
 
     // By a schedule, with the prune and the compaction that follow.
     const schedule = (await api.expect(201, 'POST', `${ak}/schedules`, { kind: 'backup', cron: '0 0 1 1 *' })).json;
-    const ran = await started('schedule.run', () => api.expect(200, 'POST', `${ak}/schedules/${schedule.id}/run`));
+    const ran = await started('schedule.run', () => api.expect(202, 'POST', `${ak}/schedules/${schedule.id}/run`));
     const backup = ran.details.job;
     const ended = await end('backup.end', backup);
     assert.equal(ended.target, backup);
@@ -292,7 +292,7 @@ describe('the audit log', () => {
     const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line));
     const download = lines.find((line) => line.action === 'export.download' && line.status === 200);
     assert.equal(download.target, started.unique_id);
-    const create = lines.find((line) => line.action === 'export.create' && line.outcome === 'done');
+    const create = lines.find((line) => line.action === 'export.create' && line.target === started.unique_id);
     assert.deepEqual(create.who, { kind: 'application', id: 'audited' });
     assert.equal(create.target, started.unique_id);
     assert.ok(!lines.some((line) => /login_or_register/.test(line.route)));
