@@ -27,6 +27,7 @@ constexpr Row rows[] = {
     {"GET", "/backups/:id/verification", Recording::look, "backup.verify", ":id"},
     {"GET", "/backups/:id/diff/:other", Recording::read, "backup.diff", ":id"},
     {"GET", "/backups/:id/proofs/:db/*doc", Recording::read, "backup.prove", ":id"},
+    {"POST", "/prune", Recording::change, "prune.start", "id"},
     {"GET", "/webhooks/txs/:tx", Recording::look, "transaction.read", ":tx"},
     {"GET", "/webhooks", Recording::look, "transaction.list"},
     {"GET", "/webhooks/deliveries", Recording::look, "delivery.list"},

@@ -2,9 +2,12 @@
 #include "common_options.hpp"
 #include "davenport/base/file.hpp"
 #include "davenport/service/encryption.hpp"
+#include "davenport/service/local_audit.hpp"
+#include "davenport/service/service.hpp"
 #include "output.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace davenport::cli {
 namespace {
@@ -99,13 +102,27 @@ int run_status(const Options& options) {
     return print_result(text);
 }
 
+Result<std::uint64_t> rotate(const config::Settings& settings) {
+    // A copy of the vault, brought to where the private keys are, has no audit log.
+    if (!std::filesystem::exists(settings.data.directory + "/place")) {
+        const SystemClock clock;
+        DAVENPORT_ASSIGN(const auto vault, service::open_vault(settings, clock));
+        return vault->keys().rotate();
+    }
+    DAVENPORT_ASSIGN(const auto service,
+                     service::Service::open(settings, service::Service::Background::leave));
+    return service::recorded(
+        service->audit(), service::command_line_event("encryption.rotate"),
+        [&] { return service->rotate_keys(); },
+        [](std::uint64_t rewrapped, audit::Event& event) {
+            event.details.emplace_back("rewrapped", std::to_string(rewrapped));
+        });
+}
+
 int run_rotate(const Options& options) {
     const auto settings = options.settings();
     if (!settings) return report(settings.error());
-    const SystemClock clock;
-    const auto vault = service::open_vault(*settings, clock);
-    if (!vault) return report(vault.error());
-    const auto changed = (*vault)->keys().rotate();
+    const auto changed = rotate(*settings);
     if (!changed) return report(changed.error());
     if (options.json) return print_json(json::object{{"rewrapped", *changed}});
     return print_result(fmt::format("{} keys were rewrapped\n", *changed));

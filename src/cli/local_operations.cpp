@@ -113,7 +113,12 @@ class LocalOperations final : public Operations {
 
     Result<json::object> prune(const Watcher& watch) override {
         service::Retention& retention = service_->retention();
-        DAVENPORT_ASSIGN(const std::string id, retention.prune("command line"));
+        DAVENPORT_ASSIGN(
+            const std::string id,
+            service::recorded(
+                service_->audit(), service::command_line_event("prune.start"),
+                [&] { return retention.prune("command line"); },
+                [](const std::string& made, audit::Event& event) { event.target = made; }));
         for (;;) {
             const auto job = retention.wait_for_prune(id, glance);
             if (job && job->ended()) return service::prune_to_json(*job);

@@ -32,6 +32,8 @@ constexpr std::int64_t any = std::int64_t{1} << 50;
 // The one list of settings: file keys, environment names, bounds and the documentation follow.
 const Row rows[] = {
     {DAVENPORT_SETTING(data, directory), "where databases, vault and spooled uploads are kept"},
+    {DAVENPORT_SETTING(data, reserve_bytes),
+     "kept free for records and removals when the disk is full; 0: nothing", 0, any},
     {DAVENPORT_SETTING(http, listen), "HOST:PORT to accept requests on; port 0 picks a free one"},
     {DAVENPORT_SETTING(http, public_url),
      "scheme://host[:port] that answers use for links; empty: the listening address"},

@@ -46,7 +46,6 @@ class JobRunner final : public Runner {
     void run(const Running& running, const Kind& kind);
     void end(const Running& running, const Kind& kind);
     Result<> try_end(RunningJob& running, const Kind& kind);
-    void tell_end(const RunningJob& running, std::int64_t finished_ms) const;
     void put_back(const Running& running);
     void put_back_unended();
     void drop(const Running& running);

@@ -41,8 +41,9 @@ class RunningJob final : public Context {
         State state = State::failed;
         json::object result;
         Error error;
-        bool written = false;  // the document tells the decision
-        bool told = false;     // `Kind::ended` succeeded
+        bool written = false;   // the document tells the decision
+        bool told = false;      // `Kind::ended` succeeded
+        bool recorded = false;  // so did `Options::record_end`
         std::chrono::milliseconds pause{0};
         std::chrono::steady_clock::time_point next_try{};
     };

@@ -7,10 +7,10 @@
 // How a worker takes a job up, runs it and ends it. Each step is one write by revision; after a
 // crash between any two of them the next runner goes on from the document as it stands:
 //
-//   claim    state running, owner, attempts + 1        then a crash: run again (crashes + 1)
-//   decide   the outcome, state still running          then a crash: `ended` is called again, not
-//   `run` tell     Kind::ended end      state succeeded or failed, no owner       frees the group
-//   in the same write
+//   claim    state running, owner, attempts + 1   then a crash: run again (crashes + 1)
+//   decide   the outcome, state still running     then a crash: tell again, do not run
+//   tell     Kind::ended, Options::record_end
+//   end      state succeeded or failed, no owner  frees the group in the same write
 namespace davenport::jobs {
 
 using std::chrono::milliseconds;
@@ -31,6 +31,15 @@ auto guarded(Call call) -> decltype(call()) {
     } catch (...) {
         return fail(ErrorCode::internal, "the job's handler threw something");
     }
+}
+
+Job as_ended(const RunningJob& running, std::int64_t finished_ms) {
+    Job job = running.view();
+    job.state = running.ending->state;
+    job.result = running.ending->result;
+    job.error = running.ending->error;
+    job.finished_ms = finished_ms;
+    return job;
 }
 
 }  // namespace
@@ -140,7 +149,8 @@ void JobRunner::end(const Running& running, const Kind& kind) {
 
 Result<> JobRunner::try_end(RunningJob& running, const Kind& kind) {
     auto& ending = *running.ending;
-    if (kind.ended && !ending.written) {
+    const bool tells = kind.ended || options_.record_end;
+    if (tells && !ending.written) {
         DAVENPORT_TRY(running.update([&](JobDocument& document) {
             document.decided = ending.state;
             document.job.result = ending.result;
@@ -149,14 +159,13 @@ Result<> JobRunner::try_end(RunningJob& running, const Kind& kind) {
         ending.written = true;
     }
     const std::int64_t now = clock_.now_ms();
-    if (kind.ended && !ending.told) {
-        Job job = running.view();
-        job.state = ending.state;
-        job.result = ending.result;
-        job.error = ending.error;
-        job.finished_ms = now;
-        DAVENPORT_TRY(guarded([&] { return kind.ended(job); }));
+    if (tells) {
+        const Job job = as_ended(running, now);
+        if (kind.ended && !ending.told) DAVENPORT_TRY(guarded([&] { return kind.ended(job); }));
         ending.told = true;
+        if (options_.record_end && !ending.recorded)
+            DAVENPORT_TRY(guarded([&] { return options_.record_end(job); }));
+        ending.recorded = true;
     }
     DAVENPORT_TRY(running.update([&](JobDocument& document) {
         document.job.state = ending.state;
@@ -166,18 +175,8 @@ Result<> JobRunner::try_end(RunningJob& running, const Kind& kind) {
         document.decided.reset();
         document.owner.clear();
     }));
-    tell_end(running, now);
+    if (options_.observe) options_.observe(as_ended(running, now));
     return {};
-}
-
-void JobRunner::tell_end(const RunningJob& running, std::int64_t finished_ms) const {
-    if (!options_.observe) return;
-    Job job = running.view();
-    job.state = running.ending->state;
-    job.result = running.ending->result;
-    job.error = running.ending->error;
-    job.finished_ms = finished_ms;
-    options_.observe(job);
 }
 
 // If this fails for good, the lease runs out or the owner is seen to be gone, and the job is taken

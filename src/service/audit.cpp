@@ -1,6 +1,8 @@
 #include "davenport/service/local_audit.hpp"
 #include "impl.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <pwd.h>
 #include <unistd.h>
 #include <algorithm>
@@ -20,6 +22,15 @@ std::string user_name() {
 std::string host_name() {
     char name[256] = {};
     return gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
+// Stable names: auditors search for them.
+std::string end_of(std::string_view kind) {
+    std::string_view what = kind;
+    if (kind == chat::Exports::job_kind) what = "export";
+    if (kind == chat::Imports::job_kind) what = "import";
+    if (kind == Retention::waiting_kind) what = "prune";
+    return fmt::format("{}.end", what);
 }
 
 }  // namespace
@@ -67,18 +78,26 @@ Result<> Service::Impl::open_audit() {
     return {};
 }
 
-Result<> Service::Impl::record_end(std::string_view action, const jobs::Job& job,
-                                   std::string_view target) {
-    audit::Event event = service_event(action, target.empty() ? job.id : target);
-    if (!target.empty()) event.details.emplace_back("job", job.id);
-    if (const std::string by = text_or(job.parameters, "by"); !by.empty())
-        event.details.emplace_back("by", by);
-    if (job.state != jobs::State::succeeded) {
+Result<> Service::Impl::record_end(const jobs::Job& job) {
+    const bool good = job.state == jobs::State::succeeded;
+    // What only waits for its turn ends well when the prune itself begins.
+    if (good && job.kind == Retention::waiting_kind) return {};
+    const std::string backup = text_or(job.parameters, "backup_id");
+    audit::Event event = service_event(end_of(job.kind), backup.empty() ? job.id : backup);
+    event.details.emplace_back("job", job.id);
+    for (const char* const fact : {"by", "schedule", "app", "after"})
+        if (const std::string text = text_or(job.parameters, fact); !text.empty())
+            event.details.emplace_back(fact, text);
+    if (!good) {
         event.outcome = audit::Outcome::failed;
         event.error = traits(job.error.code).name;
     }
-    DAVENPORT_TRY(audit->record(event));
-    return {};
+    const auto recorded = audit->record(event);
+    if (recorded) return {};
+    outcomes.end_unrecorded();
+    spdlog::error("the end of {} can't be written to the audit log, and is tried again: {}", job.id,
+                  recorded.error().message);
+    return fail(recorded.error());
 }
 
 audit::Log& Service::audit() {

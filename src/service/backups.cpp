@@ -112,7 +112,6 @@ void Service::Impl::handle_backups() {
         return json::object{{"documents", count}, {"place", place}};
     };
     backup.ended = [this](const jobs::Job& job) -> Result<> {
-        DAVENPORT_TRY(record_end("backup.end", job));
         if (job.state != jobs::State::succeeded) {
             spdlog::error("backup {} failed: {}", job.id, job.error.message);
             return {};
@@ -127,6 +126,7 @@ void Service::Impl::handle_backups() {
         next.id = "compaction_" + job.id;
         next.kind = kind::compaction;
         next.group = kind::compaction;
+        next.parameters = {{"after", job.id}};
         const auto submitted = runner->submit(std::move(next));
         if (!submitted && submitted.error().code != ErrorCode::already_exists &&
             submitted.error().code != ErrorCode::in_progress)
@@ -168,7 +168,7 @@ void Service::Impl::handle_backups() {
         if (!removable && removable.error().code != ErrorCode::not_found)
             return fail(removable.error());
         DAVENPORT_TRY(drill_jobs->check_not_drilled(id));
-        auto freed = vault->remove(id, why);
+        auto freed = reserve->spend([&] { return vault->remove(id, why); });
         // Gone already: an earlier attempt was interrupted after the deletion.
         if (!freed && freed.error().code == ErrorCode::not_found) freed = std::uint64_t{0};
         if (!freed) return fail(freed.error());
@@ -185,6 +185,7 @@ Result<std::string> Service::start_backup(std::string_view by) {
 }
 
 Result<std::string> Service::Impl::submit_backup(json::object parameters) {
+    DAVENPORT_TRY(reserve->room_for_data());
     DAVENPORT_TRY(vault->keys().check());
     for (std::int64_t now = clock.now_ms();; ++now) {
         jobs::Runner::Submission submission;
@@ -250,6 +251,10 @@ Result<jobs::Job> Service::wait_for_backup(std::string_view id, std::chrono::mil
 Result<> Service::append(std::string_view backup_id, std::string_view name, std::string_view text) {
     DAVENPORT_TRY(backup(backup_id));
     return impl_->vault->append_attachment(backup_id, name, text);
+}
+
+Result<std::uint64_t> Service::rotate_keys() {
+    return impl_->reserve->spend([this] { return impl_->vault->keys().rotate(); });
 }
 
 Result<> Service::remove_backup(std::string_view id, std::string_view by) {

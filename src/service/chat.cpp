@@ -64,10 +64,10 @@ std::string delivery_id(const chat::Application& application, const chat::Commen
 
 Result<> Service::Impl::handle_chat() {
     DAVENPORT_ASSIGN(transfers, chat::Transfers::open(control));
-    DAVENPORT_ASSIGN(export_files, blobs::open_directory(settings.data.directory + "/exports"));
+    DAVENPORT_ASSIGN(export_files, open_files("exports"));
     auto zone = TimeZone::load(settings.chat.time_zone);
     if (!zone) return fail(ErrorCode::invalid_argument, "chat.time_zone: {}", zone.error().message);
-    DAVENPORT_ASSIGN(import_files, blobs::open_directory(settings.data.directory + "/imports"));
+    DAVENPORT_ASSIGN(import_files, open_files("imports"));
     imports = std::make_unique<chat::Imports>(*import_files, *transfers, *runner, *applications,
                                               *ledgers, clock, *zone);
     runner->handle(std::string(chat::Imports::job_kind), imports->behaviour());

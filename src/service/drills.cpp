@@ -175,12 +175,7 @@ Result<> Service::Impl::handle_drills() {
                       [this](std::string_view parameter, const std::string& url) {
                           return check_webhook(parameter, url);
                       }}));
-    jobs::Kind behaviour = drill_jobs->behaviour();
-    behaviour.ended = [this, tell = std::move(behaviour.ended)](const jobs::Job& job) -> Result<> {
-        DAVENPORT_TRY(record_end("drill.end", job, text_or(job.parameters, "backup_id")));
-        return tell(job);
-    };
-    runner->handle(std::string(Drills::job_kind), std::move(behaviour));
+    runner->handle(std::string(Drills::job_kind), drill_jobs->behaviour());
     return {};
 }
 

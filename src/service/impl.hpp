@@ -10,6 +10,7 @@
 #include "davenport/metrics/registry.hpp"
 #include "davenport/service/drills.hpp"
 #include "davenport/service/monitor.hpp"
+#include "davenport/service/reserve.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/service/schedules.hpp"
 #include "outcome_counts.hpp"
@@ -41,6 +42,7 @@ struct Service::Impl {
     std::shared_ptr<const SigningKey> signing_key;
     std::vector<VerifyingKey> public_keys;  // oldest first, that of signing_key last
 
+    std::shared_ptr<Reserve> reserve;  // the stores write through it
     metrics::Registry metrics;
     OutcomeCounts outcomes{metrics};
 
@@ -73,6 +75,10 @@ struct Service::Impl {
     // Whether a webhook may point there; empty = none does. invalid_argument names the parameter.
     Result<> check_webhook(std::string_view parameter, const std::string& url) const;
 
+    // service.cpp
+    Result<std::unique_ptr<blobs::BlobStore>> open_files(std::string_view folder);  // of the data
+    void show_reserve();  // in the metrics
+
     Result<> load_signing_keys();           // signing.cpp
     Result<> warn_of_foreign_keys() const;  // signing.cpp
 
@@ -82,9 +88,8 @@ struct Service::Impl {
 
     // audit.cpp
     Result<> open_audit();
-    // What became of a job, which runs long after the call that started it.
-    Result<> record_end(std::string_view action, const jobs::Job& job,
-                        std::string_view target = {});
+    // What became of a job, which may run long after the call that started it.
+    Result<> record_end(const jobs::Job& job);
 
     Result<> handle_drills();  // drills.cpp
 

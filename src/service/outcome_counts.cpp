@@ -13,6 +13,9 @@ OutcomeCounts::OutcomeCounts(metrics::Registry& metrics) : metrics_(metrics) {
         outcomes("davenport_chat_exports_total", "Chat exports that ended here.", "complete");
     imports_ =
         outcomes("davenport_chat_imports_total", "Chat imports that ended here.", "complete");
+    end_unrecorded_ = metrics.counter(
+        "davenport_job_ends_unrecorded_total",
+        "Attempts to write the end of a job to the audit log that failed; each is made again.");
     const auto attempts = [&](std::string_view outcome) {
         return metrics.counter("davenport_webhook_attempts_total",
                                "Attempts to deliver a webhook: delivered; failed, to be tried "
@@ -52,6 +55,10 @@ void OutcomeCounts::job_ended(const jobs::Job& job) {
     count(kind::restore, restores_);
     count(chat::Exports::job_kind, exports_);
     count(chat::Imports::job_kind, imports_);
+}
+
+void OutcomeCounts::end_unrecorded() {
+    end_unrecorded_.add();
 }
 
 void OutcomeCounts::delivery_attempted(const webhooks::Attempt& attempt,

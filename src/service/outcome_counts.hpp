@@ -12,6 +12,7 @@ class OutcomeCounts {
     explicit OutcomeCounts(metrics::Registry& metrics);
 
     void job_ended(const jobs::Job& job);
+    void end_unrecorded();  // in the audit log
     void delivery_attempted(const webhooks::Attempt& attempt, webhooks::Delivery::State after);
 
   private:
@@ -22,6 +23,7 @@ class OutcomeCounts {
 
     metrics::Registry& metrics_;
     Outcomes backups_, restores_, exports_, imports_;
+    metrics::Counter end_unrecorded_;
     metrics::Counter delivered_, failed_, given_up_;
     metrics::Histogram attempt_seconds_;
 };

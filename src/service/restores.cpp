@@ -187,7 +187,6 @@ void Service::Impl::handle_restores() {
                             {"lines", json::parse(to_json_text(lines_of(report)))}};
     };
     kind.ended = [this](const jobs::Job& job) -> Result<> {
-        DAVENPORT_TRY(record_end("restore.end", job));
         DAVENPORT_TRY(ensure_transaction(*transactions, job));
         webhooks::Transaction last = new_transaction(job);
         show_progress(last, job.progress);
@@ -239,6 +238,8 @@ Result<> Service::Impl::sweep_uploads(HeldDirectory::Others others) {
 Result<StartedRestore> Service::Impl::submit_restore(const RestoreRequest& request,
                                                      json::object parameters,
                                                      const std::string& tx_id) {
+    // What a CouchDB has room for is its own business.
+    if (settings.databases.couchdb_url.empty()) DAVENPORT_TRY(reserve->room_for_data());
     parameters["mode"] = request.mode == restore::Mode::exact ? "exact" : "overlay";
     parameters["history"] = request.history == restore::History::exact ? "exact" : "fresh";
     parameters["skip"] = service::to_json(restore_options(request).skip);

@@ -75,13 +75,13 @@ json::object plan_to_json(const PrunePlan& plan) {
 
 Result<std::unique_ptr<Retention>> Retention::create(const config::Settings& settings,
                                                      vault::Vault& vault, jobs::Runner& runner,
-                                                     const Clock& clock,
+                                                     const Clock& clock, Reserve& reserve,
                                                      std::string_view exclusive_group) {
     auto zone = TimeZone::load(settings.retention.time_zone);
     if (!zone)
         return fail(ErrorCode::invalid_argument, "retention.time_zone: {}", zone.error().message);
     std::unique_ptr<Retention> made(
-        new Retention(vault, runner, clock, exclusive_group, std::move(*zone)));
+        new Retention(vault, runner, clock, reserve, exclusive_group, std::move(*zone)));
     DAVENPORT_ASSIGN(made->rules_, rules_of(settings));
     DAVENPORT_ASSIGN(const auto min_age,
                      duration_of("retention.min_age", settings.retention.min_age));
@@ -92,10 +92,11 @@ Result<std::unique_ptr<Retention>> Retention::create(const config::Settings& set
 }
 
 Retention::Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock,
-                     std::string_view exclusive_group, TimeZone zone)
+                     Reserve& reserve, std::string_view exclusive_group, TimeZone zone)
     : vault_(vault),
       runner_(runner),
       clock_(clock),
+      reserve_(reserve),
       exclusive_group_(exclusive_group),
       zone_(std::move(zone)) {}
 
@@ -150,7 +151,7 @@ Result<PrunePlan> Retention::plan() const {
 }
 
 Result<> Retention::pin(std::string_view backup_id, std::string_view reason, std::string_view by) {
-    return vault_.pin(backup_id, reason, by);
+    return reserve_.spend([&] { return vault_.pin(backup_id, reason, by); });
 }
 
 Result<> Retention::unpin(std::string_view backup_id) {

@@ -11,7 +11,6 @@ namespace davenport::service {
 namespace {
 
 constexpr std::string_view prune_kind = "prune";
-constexpr std::string_view waiting_kind = "prune-after-backup";
 constexpr std::chrono::seconds longest_wait{60};
 constexpr std::chrono::milliseconds glance{100};
 
@@ -112,16 +111,17 @@ Result<json::object> Retention::run(jobs::Context& context) {
     why.now_ms = now_ms();
     std::vector<vault::Vault::Doomed> doomed;
     for (std::string& id : choice.removed_ids()) doomed.push_back({std::move(id), why});
+    const auto show = [&](std::uint64_t done) -> Result<> {
+        jobs::Progress progress;
+        progress.done = done;
+        progress.total = doomed.size();
+        context.report(std::move(progress));
+        if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
+        return {};
+    };
+    // The notes of what is removed come before the space that it gives back.
     DAVENPORT_ASSIGN(const vault::Reclaimed reclaimed,
-                     vault_.prune(doomed, [&](std::uint64_t done) -> Result<> {
-                         jobs::Progress progress;
-                         progress.done = done;
-                         progress.total = doomed.size();
-                         context.report(std::move(progress));
-                         if (context.stopping())
-                             return fail(ErrorCode::cancelled, "the service is stopping");
-                         return {};
-                     }));
+                     reserve_.spend([&] { return vault_.prune(doomed, show); }));
     // Said to be removed is what is gone: one that was pinned a moment ago is not.
     DAVENPORT_ASSIGN(const auto left, vault_.list());
     const std::set<std::string> stayed(left.begin(), left.end());

@@ -6,6 +6,7 @@
 #include "davenport/service/encryption.hpp"
 #include "impl.hpp"
 #include "measured_stores.hpp"
+#include "reserved_stores.hpp"
 #include "user.hpp"
 
 #include <spdlog/spdlog.h>
@@ -116,6 +117,22 @@ Result<> Service::Impl::check_webhook(std::string_view parameter, const std::str
     return {};
 }
 
+void Service::Impl::show_reserve() {
+    metrics.collect([reserve = reserve](metrics::Samples& samples) {
+        reserve->make();
+        if (reserve->bytes() == 0) return;
+        samples.gauge("davenport_data_reserve_bytes",
+                      "Set aside for a full disk; 0: it is given up, or there was no room for it.",
+                      static_cast<double>(reserve->held()));
+    });
+}
+
+Result<std::unique_ptr<blobs::BlobStore>> Service::Impl::open_files(std::string_view folder) {
+    DAVENPORT_ASSIGN(auto files,
+                     blobs::open_directory(fmt::format("{}/{}", settings.data.directory, folder)));
+    return with_reserve(std::move(files), *reserve);
+}
+
 Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Service::~Service() {
@@ -124,11 +141,23 @@ Service::~Service() {
 
 Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                Background background) {
-    auto impl = std::make_unique<Impl>();
-    impl->settings = settings;
     const std::string& directory = settings.data.directory;
     DAVENPORT_TRY(check_user(directory));
     DAVENPORT_TRY(make_private_directory(directory));
+    const auto reserve = std::make_shared<Reserve>(
+        directory, static_cast<std::uint64_t>(settings.data.reserve_bytes));
+    // To open what is there takes a little space, too.
+    return reserve->spend([&] { return open_with(settings, background, reserve); });
+}
+
+Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& settings,
+                                                    Background background,
+                                                    std::shared_ptr<Reserve> reserve) {
+    auto impl = std::make_unique<Impl>();
+    impl->settings = settings;
+    impl->reserve = std::move(reserve);
+    impl->show_reserve();
+    const std::string& directory = settings.data.directory;
     impl->spool_directory = directory + "/spool";
     DAVENPORT_TRY(make_private_directory(impl->spool_directory));
     DAVENPORT_TRY(make_private_directory(directory + "/uploads"));
@@ -142,6 +171,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                         name);
     if (settings.databases.couchdb_url.empty()) {
         DAVENPORT_ASSIGN(impl->documents, open_embedded_store(settings));
+        impl->documents =
+            with_reserve(std::move(impl->documents), *impl->reserve, control_database);
         for (const std::string& name : impl->protected_databases())
             DAVENPORT_TRY(impl->documents->open_or_create(name));
     } else {
@@ -154,7 +185,7 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     DAVENPORT_TRY(impl->open_audit());
 
     DAVENPORT_ASSIGN(auto ring, load_key_ring(settings));
-    DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory + "/vault"));
+    DAVENPORT_ASSIGN(auto blobs, impl->open_files("vault"));
     blobs = measured(std::move(blobs), impl->metrics);
     DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock, std::move(ring),
                                                      {impl->signing_key, impl->public_keys}));
@@ -194,13 +225,16 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
     jobs.heartbeat = jobs.lease / 4;
     jobs.place = impl->place;
     jobs.max_attempts = static_cast<unsigned>(settings.jobs.max_attempts);
-    jobs.observe = [outcomes = &impl->outcomes](const jobs::Job& job) {
+    jobs.record_end = [impl = impl.get()](const jobs::Job& job) { return impl->record_end(job); };
+    jobs.observe = [outcomes = &impl->outcomes, reserve = impl->reserve](const jobs::Job& job) {
         outcomes->job_ended(job);
         log_end(job);
+        reserve->make();  // it may have freed space
     };
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
-    DAVENPORT_ASSIGN(impl->retention, Retention::create(settings, *impl->vault, *impl->runner,
-                                                        impl->clock, exclusive_group));
+    DAVENPORT_ASSIGN(impl->retention,
+                     Retention::create(settings, *impl->vault, *impl->runner, impl->clock,
+                                       *impl->reserve, exclusive_group));
     impl->handle_backups();
     impl->handle_restores();
     DAVENPORT_TRY(impl->handle_chat());

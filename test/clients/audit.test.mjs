@@ -82,6 +82,65 @@ describe('the audit log', () => {
     assert.equal(missing.lines[1].error, 'not_found');
   });
 
+  it('says how each job ended, and who had it done', async () => {
+    const since = await last();
+    const ends = async (action, job) => (await entries(since))
+      .filter((line) => line.action === action && line.details?.job === job);
+    const end = async (action, job) => {
+      const [line, ...more] = await eventually(`${action} of ${job}`, async () => {
+        const found = await ends(action, job);
+        return found.length > 0 && found;
+      });
+      assert.equal(more.length, 0);
+      assert.equal(line.who.kind, 'service');
+      return line;
+    };
+    const started = async (action, call) => {
+      const { lines } = await linesOf(action, call);
+      return lines.find((line) => line.outcome === 'done');
+    };
+    const by = fixture.key.api_key;
+    const { api } = fixture;
+
+    // By a schedule, with the prune and the compaction that follow.
+    const schedule = (await api.expect(201, 'POST', `${ak}/schedules`, { kind: 'backup', cron: '0 0 1 1 *' })).json;
+    const ran = await started('schedule.run', () => api.expect(202, 'POST', `${ak}/schedules/${schedule.id}/run`));
+    const backup = ran.details.job;
+    const ended = await end('backup.end', backup);
+    assert.equal(ended.target, backup);
+    assert.equal(ended.details.by, `schedule ${schedule.id}`);
+    assert.equal(ended.details.schedule, schedule.id);
+    assert.equal(ended.outcome, 'done');
+    assert.equal((await end('prune.end', `prune_after_${backup}`)).details.by, `schedule ${schedule.id}`);
+    assert.equal((await end('compaction.end', `compaction_${backup}`)).details.after, backup);
+
+    // On request.
+    const prune = await started('prune.start', () => eventually('a prune', async () => {
+      const reply = await api.post(`${ak}/prune`);
+      return reply.status === 202 && reply;
+    }));
+    assert.equal((await end('prune.end', prune.target)).details.by, by);
+    const drill = await started('drill.start', () => api.expect(202, 'POST', `${ak}/drills`, { backup_id: backup }));
+    const drilled = await end('drill.end', drill.target);
+    assert.deepEqual([drilled.target, drilled.details.by], [backup, by]);
+    const restore = await started('restore.start', () => restoreById(api, backup));
+    assert.equal((await end('restore.end', restore.details.transaction)).target, backup);
+
+    // One that fails.
+    await api.expect(200, 'DELETE', '/couchdb/athena_sessions');
+    const failing = await started('backup.create', () => api.expect(202, 'POST', `${ak}/backups`));
+    const failed = await end('backup.end', failing.target);
+    assert.deepEqual([failed.outcome, failed.error], ['failed', 'not_found']);
+    await api.expect(201, 'PUT', '/couchdb/athena_sessions');
+
+    await api.expect(200, 'DELETE', `${ak}/backups/${backup}`);
+    const removals = (await entries(since)).filter((line) => line.action === 'removal.end');
+    assert.deepEqual(removals.map((line) => [line.target, line.details.by, line.outcome]), [[backup, by, 'done']]);
+    const app = await ChatApp.create(fixture, 'ends');
+    const transfer = await app.call('exports', { type: 'users' });
+    assert.equal((await end('export.end', transfer.unique_id)).details.app, 'ends');
+  });
+
   it('counts what is asked over and over', async () => {
     const since = await last();
     for (let n = 0; n < 20; n += 1) await fixture.api.get(`${ak}/webhooks`);
@@ -233,7 +292,7 @@ describe('the audit log', () => {
     const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line));
     const download = lines.find((line) => line.action === 'export.download' && line.status === 200);
     assert.equal(download.target, started.unique_id);
-    const create = lines.find((line) => line.action === 'export.create' && line.outcome === 'done');
+    const create = lines.find((line) => line.action === 'export.create' && line.target === started.unique_id);
     assert.deepEqual(create.who, { kind: 'application', id: 'audited' });
     assert.equal(create.target, started.unique_id);
     assert.ok(!lines.some((line) => /login_or_register/.test(line.route)));

@@ -138,7 +138,12 @@ describe('encryption', () => {
       const before = await segments();
       const rotated = await command('encryption', 'rotate', '--json');
       assert.equal(rotated.code, 0, rotated.stderr);
-      assert.ok(JSON.parse(rotated.stdout).rewrapped > 0);
+      const { rewrapped } = JSON.parse(rotated.stdout);
+      assert.ok(rewrapped > 0);
+      const audited = (await api.expect(200, 'GET', '/ak/api/v3/audit?limit=50')).json.entries
+        .filter((line) => line.action === 'encryption.rotate');
+      assert.deepEqual(audited.map((line) => line.outcome), ['begun', 'done']);
+      assert.equal(audited[1].details.rewrapped, String(rewrapped));
       assert.deepEqual(await segments(), before);
       // The running service goes on, and a start without the old key does.
       await backUp(api);

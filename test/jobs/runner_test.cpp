@@ -369,6 +369,52 @@ TEST_CASE("whoever counts is told of every job's end, once, when it is written")
     }
 }
 
+TEST_CASE("a job has ended when its end is recorded, and keeps its result until then") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    std::atomic<int> runs = 0, told = 0, tries = 0;
+    std::atomic<bool> records = false;
+    Options options = patient();
+    options.record_end = [&](const Job& job) -> Result<> {
+        CHECK(job.state == State::succeeded);
+        CHECK(job.result.at("n").to_number<int>() == 7);
+        ++tries;
+        if (!records) return fail(ErrorCode::unavailable, "the log can't be written to");
+        return {};
+    };
+    const auto start = [&] {
+        auto runner = make_runner(*control, options);
+        Kind kind = kind_of([&](Context&) -> Result<json::object> {
+            ++runs;
+            return json::object{{"n", 7}};
+        });
+        kind.ended = [&](const Job&) -> Result<> {
+            ++told;
+            return {};
+        };
+        runner->handle("work", std::move(kind));
+        REQUIRE(runner->start());
+        return runner;
+    };
+    {
+        const auto runner = start();
+        REQUIRE(runner->submit({"a", "work", "group", {}}));
+        REQUIRE(eventually([&] { return tries >= 2; }));
+        CHECK(told == 1);
+        CHECK_FALSE(runner->get("a").value().ended());
+        CHECK(runner->holder("group").value().empty());  // whoever comes next need not wait
+        runner->stop(milliseconds(30'000));
+    }
+    CHECK_FALSE(make_runner(*control)->get("a").value().ended());
+    records = true;
+    const auto runner = start();
+    const auto ended = wait_for(*runner, "a");
+    REQUIRE(ended);
+    CHECK(ended->state == State::succeeded);
+    CHECK(ended->result.at("n").to_number<int>() == 7);
+    CHECK(runs == 1);
+    CHECK(told == 2);
+}
+
 TEST_CASE("jobs that wait or run are listed") {
     ControlDatabase control(Engine::memory);
     const auto runner = make_runner(*control);

@@ -22,6 +22,7 @@ struct Place {
     davenport::test::TemporaryDirectory directory;
     SystemClock clock;
     config::Settings settings;
+    service::Reserve reserve{directory.path().string(), 0};
     std::unique_ptr<vault::Vault> vault;
     std::atomic<bool> release{false};
     std::unique_ptr<service::Retention> retention;
@@ -42,7 +43,8 @@ struct Place {
         jobs::Options options;
         options.poll = milliseconds(20);
         runner = jobs::Runner::create(*control, clock, options).value();
-        retention = service::Retention::create(settings, *vault, *runner, clock, group).value();
+        retention =
+            service::Retention::create(settings, *vault, *runner, clock, reserve, group).value();
         runner->handle("blocker", {[this](jobs::Context&) -> Result<json::object> {
                                        while (!release)
                                            std::this_thread::sleep_for(milliseconds(1));
@@ -118,8 +120,8 @@ TEST_CASE("without rules nothing is pruned, after backups or on request") {
 TEST_CASE("settings that are wrong are named") {
     Place place("console");
     const auto refused = [&](config::Settings settings) {
-        const auto made =
-            service::Retention::create(settings, *place.vault, *place.runner, place.clock, group);
+        const auto made = service::Retention::create(settings, *place.vault, *place.runner,
+                                                     place.clock, place.reserve, group);
         REQUIRE_FALSE(made);
         CHECK(made.error().code == ErrorCode::invalid_argument);
         return made.error().message;

@@ -60,6 +60,16 @@ bool take(int file, std::size_t bytes) {
     return true;
 }
 
+// What a file that is cut off gives back.
+void give_back(int file, off_t length) {
+    auto* const left = space();
+    struct stat about {};
+    if (!left || !is_below(file) || ::fstat(file, &about) != 0 || about.st_size <= length) return;
+    std::int64_t seen = left->load();
+    while (seen >= 0 && !left->compare_exchange_weak(seen, seen + (about.st_size - length)))
+        continue;
+}
+
 template <class Function>
 Function next(Function, const char* name) {
     return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
@@ -86,6 +96,11 @@ ssize_t writev(int file, const struct iovec* parts, int count) {
     std::size_t size = 0;
     for (int i = 0; i < count; ++i) size += parts[i].iov_len;
     return take(file, size) ? real(file, parts, count) : -1;
+}
+int ftruncate(int file, off_t length) noexcept {
+    static const auto real = next(&::ftruncate, "ftruncate");
+    give_back(file, length);
+    return real(file, length);
 }
 int fallocate(int file, int mode, off_t offset, off_t length) {
     static const auto real = next(&::fallocate, "fallocate");

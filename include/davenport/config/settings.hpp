@@ -16,6 +16,7 @@ namespace davenport::config {
 struct Settings {
     struct {
         std::string directory = "davenport-data";
+        std::int64_t reserve_bytes = 16 << 20;  // for records and removals on a full disk; 0 = none
     } data;
     struct {
         std::string listen = "127.0.0.1:3000";

@@ -75,6 +75,10 @@ struct Options {
     // Names what its instances have and others lack (a data directory). A job that waits is taken
     // up at once where it was submitted, elsewhere only after it was left alone for a whole lease.
     std::string place{};
+    // The same as Kind::ended for jobs of every kind, after that: when it fails, it is tried again
+    // later, and the job has not ended until then. After a crash it may be called again. May be
+    // empty.
+    std::function<Result<>(const Job& ended)> record_end{};
     // Told of every job whose end this runner has written, on the thread that did: for counting. It
     // must be quick and must not throw. May be empty.
     std::function<void(const Job& ended)> observe{};

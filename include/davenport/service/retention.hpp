@@ -5,6 +5,7 @@
 #include "davenport/config/settings.hpp"
 #include "davenport/jobs/runner.hpp"
 #include "davenport/retention/rules.hpp"
+#include "davenport/service/reserve.hpp"
 #include "davenport/vault/vault.hpp"
 
 #include <chrono>
@@ -31,11 +32,14 @@ json::object prune_to_json(const jobs::Job& prune);
 // Which backups stay: rules, pins and locks, and the prunes that carry them out. Thread-safe.
 class Retention {
   public:
+    // Kind of the job that waits until a prune may begin.
+    static constexpr std::string_view waiting_kind = "prune-after-backup";
+
     // Handles its kinds of jobs on `runner`, which must not have been started. Everything given
     // must outlive it. invalid_argument names a setting that is wrong.
     static Result<std::unique_ptr<Retention>> create(const config::Settings& settings,
                                                      vault::Vault& vault, jobs::Runner& runner,
-                                                     const Clock& clock,
+                                                     const Clock& clock, Reserve& reserve,
                                                      std::string_view exclusive_group);
     ~Retention();
 
@@ -64,7 +68,7 @@ class Retention {
     std::int64_t lock_ms() const { return lock_ms_; }
 
   private:
-    Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock,
+    Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock, Reserve& reserve,
               std::string_view exclusive_group, TimeZone zone);
 
     struct Choice {
@@ -82,6 +86,7 @@ class Retention {
     vault::Vault& vault_;
     jobs::Runner& runner_;
     const Clock& clock_;
+    Reserve& reserve_;
     const std::string exclusive_group_;
     const TimeZone zone_;
     retention::Rules rules_;

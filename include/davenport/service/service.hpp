@@ -15,6 +15,7 @@
 #include "davenport/restore/restore.hpp"
 #include "davenport/service/drills.hpp"
 #include "davenport/service/monitor.hpp"
+#include "davenport/service/reserve.hpp"
 #include "davenport/service/retention.hpp"
 #include "davenport/service/schedules.hpp"
 #include "davenport/vault/vault.hpp"
@@ -73,6 +74,8 @@ class Service {
     Result<> append(std::string_view backup_id, std::string_view name, std::string_view text);
     // in_use while something runs on it, and while it is pinned or locked.
     Result<> remove_backup(std::string_view id, std::string_view by);
+    // Wraps the vault's keys for the configured keys alone; how many were changed.
+    Result<std::uint64_t> rotate_keys();
 
     // Restores. Everything is checked before anything is accepted: unknown id, unreadable upload,
     // refused webhook URL, unknown database keys, and for an exact history a backup without
@@ -136,6 +139,9 @@ class Service {
 
   private:
     struct Impl;
+    static Result<std::unique_ptr<Service>> open_with(const config::Settings& settings,
+                                                      Background background,
+                                                      std::shared_ptr<Reserve> reserve);
     explicit Service(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

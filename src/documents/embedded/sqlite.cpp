@@ -24,7 +24,8 @@ ErrorCode code_of(int code, int system_error) {
         case SQLITE_NOTADB:
             return ErrorCode::corrupt;
         case SQLITE_CANTOPEN:
-            return system_error == ENOENT ? ErrorCode::not_found : ErrorCode::io;
+            if (system_error == ENOENT) return ErrorCode::not_found;
+            return is_full(system_error) ? ErrorCode::no_space : ErrorCode::io;
         case SQLITE_IOERR:
             if (code == SQLITE_IOERR_NOMEM) return ErrorCode::unavailable;
             if (code == SQLITE_IOERR_CORRUPTFS) return ErrorCode::corrupt;
@@ -92,6 +93,7 @@ Error Connection::error(int code) const {
     ErrorCode meaning = code_of(code, system_error);
     if (code == SQLITE_IOERR_WRITE && handle_ && write_hit_limit(handle_))
         meaning = ErrorCode::no_space;
+    was_full_ |= meaning == ErrorCode::no_space;
     if (meaning == ErrorCode::no_space)
         return {meaning, fmt::format("database \"{}\": no space left on its disk", label_), {}};
     if ((code & 0xff) == SQLITE_BUSY)

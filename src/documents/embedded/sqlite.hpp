@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -35,6 +36,8 @@ class Connection {
     std::int64_t changes() const;  // rows changed by the last statement
     // Pages in the write-ahead log after the last commit of this connection.
     int log_pages() const { return log_pages_; }
+    // Whether something found the disk full since this was asked last.
+    bool take_full() { return std::exchange(was_full_, false); }
 
   private:
     explicit Connection(std::string label) : label_(std::move(label)) {}
@@ -42,6 +45,7 @@ class Connection {
     sqlite3* handle_ = nullptr;
     std::string label_;
     int log_pages_ = 0;
+    mutable bool was_full_ = false;
 };
 
 struct Blob {

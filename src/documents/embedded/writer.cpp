@@ -4,6 +4,7 @@
 #include "schema.hpp"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include <charconv>
 
@@ -14,12 +15,23 @@ namespace {
 // readers may have kept it from being reused.
 constexpr int checkpoint_pages = 4096;
 constexpr int truncate_pages = 8192;
+// Where less than 128 MiB is free the log gives back what it takes after 1 MiB: what remains is for
+// what must still be written on a full disk.
+constexpr int short_log_pages = 128;
+constexpr std::uint64_t enough_bytes = 128 << 20;
+
+bool is_almost_full(const std::string& path) {
+    struct statvfs disk {};
+    return statvfs(path.c_str(), &disk) == 0 &&
+           std::uint64_t{disk.f_bavail} * disk.f_frsize < enough_bytes;
+}
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, std::string owner,
+Writer::Writer(std::unique_ptr<Connection> connection, std::string path, std::string owner,
                std::uint32_t busy_timeout_ms)
     : connection_(std::move(connection)),
+      path_(std::move(path)),
       busy_timeout_ms_(busy_timeout_ms),
       reader_(*connection_),
       blobs_(*connection_, std::move(owner)),
@@ -61,7 +73,7 @@ Result<std::unique_ptr<Writer>> Writer::open(const std::string& path, const std:
                                              std::string owner, const EmbeddedOptions& options) {
     DAVENPORT_ASSIGN(auto connection, open_file(path, name, Role::writer, options));
     return std::unique_ptr<Writer>(
-        new Writer(std::move(connection), std::move(owner), options.busy_timeout_ms));
+        new Writer(std::move(connection), path, std::move(owner), options.busy_timeout_ms));
 }
 
 Result<> Writer::check_exists() {
@@ -104,9 +116,13 @@ Result<> Writer::Transaction::commit() {
 
 Writer::Transaction::~Transaction() {
     // After some failures SQLite has rolled back by itself.
-    if (!writer_ || !writer_->connection_->in_transaction()) return;
-    const auto rolled_back = writer_->rollback_.execute();
-    (void)rolled_back;  // a rollback that fails leaves the transaction open; the next BEGIN says so
+    if (!writer_) return;
+    if (writer_->connection_->in_transaction()) {
+        // A rollback that fails leaves the transaction open; the next BEGIN says so.
+        const auto rolled_back = writer_->rollback_.execute();
+        (void)rolled_back;
+    }
+    if (writer_->connection_->take_full()) writer_->empty_log();
 }
 
 void Writer::count_type(std::string_view type, std::int64_t change) {
@@ -317,7 +333,10 @@ Result<> Writer::mark_dropped() {
 }
 
 void Writer::checkpoint() {
-    if (connection_->log_pages() < checkpoint_pages) return;
+    const int log_pages = connection_->log_pages();
+    if (log_pages < short_log_pages) return;
+    const bool brief = is_almost_full(path_);
+    if (log_pages < checkpoint_pages && !brief) return;
     // What can't be copied now stays in the log, where it is just as durable; the next commit tries
     // again. That is why no error here is one of the write.
     sqlite3* const handle = connection_->handle();
@@ -325,7 +344,14 @@ void Writer::checkpoint() {
     int copied = 0;
     const int code =
         sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
-    if (code != SQLITE_OK || pages < truncate_pages || copied < pages) return;
+    if (code != SQLITE_OK || pages < (brief ? short_log_pages : truncate_pages) || copied < pages)
+        return;
+    empty_log();
+}
+
+// As far as it can be done now: what the log takes may be all that a full disk lacks.
+void Writer::empty_log() {
+    sqlite3* const handle = connection_->handle();
     sqlite3_busy_timeout(handle, 0);  // never wait for readers with the lock held
     sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout_ms_));

@@ -61,9 +61,10 @@ class Writer {
     const State& state() const { return state_; }
 
   private:
-    Writer(std::unique_ptr<Connection> connection, std::string owner,
+    Writer(std::unique_ptr<Connection> connection, std::string path, std::string owner,
            std::uint32_t busy_timeout_ms);
 
+    void empty_log();
     void count_type(std::string_view type, std::int64_t change);
     Result<> save_types();
     Result<WriteOutcome> write_one(PreparedWrite& prepared, WriteMode mode);
@@ -89,6 +90,7 @@ class Writer {
     Result<std::optional<std::int64_t>> local_revision(std::string_view id);
 
     std::unique_ptr<Connection> connection_;
+    const std::string path_;
     const std::uint32_t busy_timeout_ms_;
     DocumentReader reader_;
     BlobWriter blobs_;
