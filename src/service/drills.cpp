@@ -70,6 +70,8 @@ Result<std::string> Drills::submit(const DrillRequest& request, std::string id) 
     if (!manifest && (manifest.error().code == ErrorCode::not_found ||
                       manifest.error().code == ErrorCode::invalid_argument))
         return fail(ErrorCode::not_found, "there is no backup {}", in_quotes(backup_id));
+    // Who can't read it can't say anything about it.
+    if (manifest) DAVENPORT_TRY(parts_.vault.check_readable(*manifest));
     const bool couchdb = !parts_.settings.databases.couchdb_url.empty();
     jobs::Runner::Submission submission;
     submission.id = id;

@@ -194,6 +194,10 @@ describe('encryption', () => {
         const reply = await api.request(method, `/ak/api/v3/backups/${ids[2]}${path}`);
         assert.equal(reply.status, 423, `${method} ${path}: ${reply.text}`);
       }
+      // A drill there could say nothing about the backup.
+      const drill = await api.request('POST', '/ak/api/v3/drills', { backup_id: ids[2] });
+      assert.equal(drill.status, 423, drill.text);
+      assert.deepEqual((await api.expect(200, 'GET', '/ak/api/v3/drills')).json.drills, []);
       await api.expect(200, 'GET', `/ak/api/v3/backups/${ids[2]}?docs=false`);
       const verified = await must(['verify', '--json', '--data', fixture.dataDir], { settings: fixture.settings });
       const report = JSON.parse(verified.stdout);
