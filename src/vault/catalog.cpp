@@ -30,6 +30,7 @@ void read_manifest(std::string_view text, ChainNode& node) {
     }
     node.previous_id = manifest->previous_id;
     node.previous_sha256 = manifest->previous_sha256;
+    node.passed_over = manifest->passed_over;
     node.started_ms = manifest->started_ms;
     node.signed_from = manifest->signed_from;
     for (const DatabaseManifest& database : manifest->databases)
@@ -52,6 +53,8 @@ void read_removed(std::string_view text, ChainNode& node) {
     node.found_sha256 = note->found_sha256;
     node.previous_id = note->previous_id;
     node.previous_sha256 = note->previous_sha256;
+    node.passed_over = note->passed_over;
+    node.guessed = note->guessed;
     node.started_ms = note->started_ms;
     node.signed_from = note->signed_from;
 }
@@ -65,13 +68,22 @@ void read_signature(std::string_view text, const std::vector<VerifyingKey>& trus
         if (check_signature(text, trusted[number])) node.trusted_key = number;
 }
 
+// Ids of those that it says were there before it.
+std::vector<std::string_view> before_it(const ChainNode& node) {
+    std::vector<std::string_view> ids;
+    if (!node.guessed) ids.assign(node.passed_over.begin(), node.passed_over.end());
+    if (!node.previous_id.empty()) ids.push_back(node.previous_id);
+    return ids;
+}
+
 // What can't be read has no time of its own: it comes before what follows on it, or last.
 void estimate_times(std::vector<ChainNode>& nodes) {
     std::map<std::string_view, std::int64_t> followed_ms;
     for (const ChainNode& node : nodes) {
-        if (node.previous_id.empty()) continue;
-        const auto [at, added] = followed_ms.emplace(node.previous_id, node.started_ms);
-        if (!added) at->second = std::min(at->second, node.started_ms);
+        for (const std::string_view before : before_it(node)) {
+            const auto [at, added] = followed_ms.emplace(before, node.started_ms);
+            if (!added) at->second = std::min(at->second, node.started_ms);
+        }
     }
     for (ChainNode& node : nodes) {
         if (node.problem.empty()) continue;
@@ -87,14 +99,19 @@ std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
     std::sort(nodes.begin(), nodes.end(), [](const ChainNode& a, const ChainNode& b) {
         return std::tie(a.started_ms, a.id) < std::tie(b.started_ms, b.id);
     });
-    std::set<std::string> ids;
+    std::set<std::string_view> ids;
     for (const ChainNode& node : nodes) ids.insert(node.id);
-    std::map<std::string, std::vector<std::size_t>> followers;
-    std::vector<std::size_t> waiting;  // a stack: the last one is visited next
+    std::map<std::string_view, std::vector<std::size_t>> followers;
+    std::vector<std::size_t> missing(nodes.size(), 0);  // of those before it: not yet in order
+    std::vector<std::size_t> waiting;                   // a stack: the last one is visited next
     for (std::size_t i = 0; i < nodes.size(); ++i)
-        if (ids.contains(nodes[i].previous_id)) followers[nodes[i].previous_id].push_back(i);
+        for (const std::string_view before : before_it(nodes[i]))
+            if (ids.contains(before)) {
+                followers[before].push_back(i);
+                ++missing[i];
+            }
     for (std::size_t i = nodes.size(); i > 0; --i)
-        if (!ids.contains(nodes[i - 1].previous_id)) waiting.push_back(i - 1);
+        if (missing[i - 1] == 0) waiting.push_back(i - 1);
 
     std::vector<ChainNode> ordered;
     std::vector<bool> seen(nodes.size(), false);
@@ -109,7 +126,7 @@ std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
             const auto next = followers.find(nodes[at].id);
             if (next == followers.end()) continue;
             for (auto i = next->second.rbegin(); i != next->second.rend(); ++i)
-                waiting.push_back(*i);
+                if (--missing[*i] == 0) waiting.push_back(*i);
         }
     };
     if (!waiting.empty()) {

@@ -17,6 +17,8 @@ struct ChainNode {
     std::string sha256;        // of the manifest, hex; empty when unknown
     std::string found_sha256;  // of a removed one: as it was found (see RemovedNote)
     std::string previous_id, previous_sha256;
+    std::vector<std::string> passed_over;  // see Manifest
+    bool guessed = false;                  // see RemovedNote
     std::int64_t started_ms = 0;
     bool removed = false;
     std::string problem;                 // why it can't be read; empty = it can
@@ -34,6 +36,15 @@ struct Chain {
 
     const ChainNode* find(std::string_view id) const;
 };
+
+// What the next backup says of the chain: it follows on the newest one that can be read, and names
+// those whose place nobody knows because they can't be. Once they are mended they fit in; and that
+// one of them vanishes shows.
+struct End {
+    const ChainNode* newest = nullptr;  // null: there is none that can be read
+    std::vector<std::string> passed_over;
+};
+End end_of(const Chain& chain);
 
 // What is wrong with the links themselves.
 std::vector<Finding> check_links(const Chain& chain);

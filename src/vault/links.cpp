@@ -1,5 +1,6 @@
 #include "catalog.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace davenport::vault {
@@ -13,7 +14,32 @@ Finding about(const ChainNode& node, std::string message) {
     return {node.removed ? std::string() : node.id, {}, blob_of(node), std::move(message)};
 }
 
+// Who has no key can't mend: what somebody signed passes over signed ones alone.
+bool passes_over(const ChainNode& node, const ChainNode& other) {
+    if (node.trusted_key && !other.trusted_key) return false;
+    return std::find(node.passed_over.begin(), node.passed_over.end(), other.id) !=
+           node.passed_over.end();
+}
+
+// Whether two may follow on the same one, or both be the first: one could not read the other.
+bool may_stand_beside(const ChainNode& node, const ChainNode& other) {
+    return passes_over(node, other) || passes_over(other, node);
+}
+
 }  // namespace
+
+End end_of(const Chain& chain) {
+    std::set<std::string_view> placed;  // something that can be read says where they belong
+    End end;
+    for (const ChainNode& node : chain.nodes) {
+        placed.insert(node.previous_id);
+        placed.insert(node.passed_over.begin(), node.passed_over.end());
+        if (node.problem.empty()) end.newest = &node;
+    }
+    for (const ChainNode& node : chain.nodes)
+        if (!node.problem.empty() && !placed.contains(node.id)) end.passed_over.push_back(node.id);
+    return end;
+}
 
 std::vector<Finding> check_links(const Chain& chain) {
     std::vector<Finding> findings;
@@ -31,13 +57,20 @@ std::vector<Finding> check_links(const Chain& chain) {
                                   node.problem)));
             continue;
         }
+        for (const std::string& id : node.passed_over)
+            if (!by_id.contains(id))
+                findings.push_back({{},
+                                    {},
+                                    "removed/" + id,
+                                    fmt::format("'{}', which could not be read when '{}' followed, "
+                                                "is gone and was not removed in the regular way",
+                                                id, node.id)});
         if (node.previous_id.empty()) {
-            if (beginning)
+            if (beginning && !may_stand_beside(node, *beginning))
                 findings.push_back(about(
                     node, fmt::format("the backups '{}' and '{}' both say that they are the first",
                                       beginning->id, node.id)));
-            else
-                beginning = &node;
+            beginning = &node;
             continue;
         }
         const auto before = by_id.find(node.previous_id);
@@ -59,11 +92,12 @@ std::vector<Finding> check_links(const Chain& chain) {
             findings.push_back(
                 about(*before->second,
                       fmt::format("it was changed after the backup '{}' followed on it", node.id)));
-        const auto [other, first] = follower_of.emplace(node.previous_id, &node);
-        if (!first)
-            findings.push_back(
-                about(node, fmt::format("the backups '{}' and '{}' both follow on '{}'",
-                                        other->second->id, node.id, node.previous_id)));
+        const ChainNode*& follower = follower_of[node.previous_id];
+        if (follower && !may_stand_beside(node, *follower))
+            findings.push_back(about(node, fmt::format("the backups '{}' and '{}' both follow on "
+                                                       "'{}'",
+                                                       follower->id, node.id, node.previous_id)));
+        follower = &node;
     }
     for (const auto& [id, note] : chain.interrupted) {
         const ChainNode* kept = chain.find(id);

@@ -12,30 +12,12 @@ namespace {
 
 constexpr std::string_view format = "davenport-backup";
 
-json::array to_json(const std::vector<std::string>& texts) {
-    json::array array;
-    for (const std::string& text : texts)
-        array.emplace_back(json::string(text.data(), text.size()));
-    return array;
-}
-
-Result<std::vector<std::string>> need_texts(const json::object& object, std::string_view key) {
-    DAVENPORT_ASSIGN(const json::array* array, need_array(object, key));
-    std::vector<std::string> texts;
-    for (const json::value& value : *array) {
-        const json::string* text = value.if_string();
-        if (!text) return fail(ErrorCode::corrupt, "'{}' holds something that is no text", key);
-        texts.emplace_back(text->data(), text->size());
-    }
-    return texts;
-}
-
 void put(json::object& object, std::string_view key, std::string_view text) {
     object[boost::json::string_view(key.data(), key.size())] =
         json::string(text.data(), text.size());
 }
 
-json::object to_json(const DatabaseManifest& database) {
+json::object database_to_json(const DatabaseManifest& database) {
     json::object object;
     put(object, "name", database.name);
     put(object, "identity", database.identity);
@@ -90,6 +72,24 @@ bool DatabaseManifest::includes(std::string_view kind) const {
     return std::find(included.begin(), included.end(), kind) != included.end();
 }
 
+json::array to_json(const std::vector<std::string>& texts) {
+    json::array array;
+    for (const std::string& text : texts)
+        array.emplace_back(json::string(text.data(), text.size()));
+    return array;
+}
+
+Result<std::vector<std::string>> need_texts(const json::object& object, std::string_view key) {
+    DAVENPORT_ASSIGN(const json::array* array, need_array(object, key));
+    std::vector<std::string> texts;
+    for (const json::value& value : *array) {
+        const json::string* text = value.if_string();
+        if (!text) return fail(ErrorCode::corrupt, "'{}' holds something that is no text", key);
+        texts.emplace_back(text->data(), text->size());
+    }
+    return texts;
+}
+
 json::object to_json(const SegmentReference& segment) {
     json::object object;
     put(object, "name", segment.name);
@@ -127,10 +127,11 @@ std::string encode(const Manifest& manifest, const SigningKey* key) {
     put(object, "product_version", manifest.product_version);
     put(object, "previous_id", manifest.previous_id);
     put(object, "previous_sha256", manifest.previous_sha256);
+    if (!manifest.passed_over.empty()) object["passed_over"] = to_json(manifest.passed_over);
     if (!manifest.signed_from.empty()) put(object, "signed_from", manifest.signed_from);
     json::array databases;
     for (const DatabaseManifest& database : manifest.databases)
-        databases.push_back(to_json(database));
+        databases.push_back(database_to_json(database));
     object["databases"] = std::move(databases);
     return key ? seal(object, *key) : seal(object);
 }
@@ -152,6 +153,9 @@ Result<Manifest> decode_manifest(std::string_view text) {
     DAVENPORT_ASSIGN(manifest.previous_sha256, need_sha256(object, "previous_sha256"));
     if (manifest.previous_id.empty() != manifest.previous_sha256.empty())
         return fail(ErrorCode::corrupt, "half of the link to the backup before it is missing");
+    if (object.contains("passed_over")) {
+        DAVENPORT_ASSIGN(manifest.passed_over, need_texts(object, "passed_over"));
+    }
     manifest.signed_from = text_or(object, "signed_from");
     DAVENPORT_ASSIGN(const json::array* databases, need_array(object, "databases"));
     std::set<std::string> seen;

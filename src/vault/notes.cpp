@@ -40,6 +40,8 @@ std::string encode(const RemovedNote& note, const SigningKey* key) {
     object["found_sha256"] = text_of(note.found_sha256);
     object["previous_id"] = text_of(note.previous_id);
     object["previous_sha256"] = text_of(note.previous_sha256);
+    if (!note.passed_over.empty()) object["passed_over"] = to_json(note.passed_over);
+    if (note.guessed) object["guessed"] = true;
     object["started_ms"] = note.started_ms;
     object["removed_ms"] = note.removed_ms;
     object["reason"] = text_of(note.reason);
@@ -57,6 +59,10 @@ Result<RemovedNote> decode_removed_note(std::string_view text) {
     DAVENPORT_ASSIGN(note.found_sha256, need_sha256(object, "found_sha256"));
     DAVENPORT_ASSIGN(note.previous_id, need_text(object, "previous_id"));
     DAVENPORT_ASSIGN(note.previous_sha256, need_sha256(object, "previous_sha256"));
+    if (object.contains("passed_over")) {
+        DAVENPORT_ASSIGN(note.passed_over, need_texts(object, "passed_over"));
+    }
+    note.guessed = boolean_member(object, "guessed").value_or(false);
     DAVENPORT_ASSIGN(note.started_ms, need_integer(object, "started_ms"));
     DAVENPORT_ASSIGN(note.removed_ms, need_integer(object, "removed_ms"));
     DAVENPORT_ASSIGN(note.reason, need_text(object, "reason"));

@@ -18,10 +18,20 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     note.started_ms = node.started_ms;
     note.previous_id = node.previous_id;
     note.previous_sha256 = node.previous_sha256;
-    const auto at = static_cast<std::size_t>(&node - chain.nodes.data());
-    if (!node.problem.empty() && at > 0) {
-        note.previous_id = chain.nodes[at - 1].id;
-        note.previous_sha256 = chain.nodes[at - 1].sha256;
+    note.passed_over = node.passed_over;
+    note.guessed = !node.problem.empty();
+    if (note.guessed) {
+        bool before = true;
+        for (const ChainNode& other : chain.nodes) {
+            if (&other == &node)
+                before = false;
+            else if (!other.problem.empty())
+                note.passed_over.push_back(other.id);
+            else if (before) {
+                note.previous_id = other.id;
+                note.previous_sha256 = other.sha256;
+            }
+        }
     }
     for (const ChainNode& follower : chain.nodes)
         if (follower.previous_id == node.id) note.sha256 = follower.previous_sha256;

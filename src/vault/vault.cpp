@@ -209,15 +209,14 @@ Result<> Vault::commit(Manifest manifest) {
     manifest.previous_id.clear();
     manifest.previous_sha256.clear();
     std::set<std::string> known;
-    // The newest whose hash is known: only a damaged note of a removed backup has none, and that
-    // must not stop backups.
-    const auto head = std::find_if(chain->nodes.rbegin(), chain->nodes.rend(),
-                                   [](const ChainNode& node) { return !node.sha256.empty(); });
-    if (head != chain->nodes.rend()) {
-        manifest.previous_id = head->id;
-        manifest.previous_sha256 = head->sha256;
-        if (!head->removed) known = segments_of(*impl_->store, head->id);
+    // What can't be read must not stop backups.
+    End end = end_of(*chain);
+    if (end.newest) {
+        manifest.previous_id = end.newest->id;
+        manifest.previous_sha256 = end.newest->sha256;
+        if (!end.newest->removed) known = segments_of(*impl_->store, end.newest->id);
     }
+    manifest.passed_over = std::move(end.passed_over);
     DAVENPORT_TRY(seal_security(manifest, impl_->keys));
     manifest.signed_from.clear();
     if (impl_->signing.key) {

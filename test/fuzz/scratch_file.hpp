@@ -28,6 +28,7 @@ class ScratchFile {
         std::error_code ignored;
         std::filesystem::remove_all(directory_, ignored);
     }
+    const std::string& directory() const { return directory_; }
     const std::string& put(std::string_view bytes) const {
         std::ofstream file(path_, std::ios::binary | std::ios::trunc);
         file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

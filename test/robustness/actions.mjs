@@ -12,11 +12,14 @@
 //   appended   {id, name, text} that may have been appended to a backup
 //   pin        {id, pinned}: a pin that may have been set or taken away
 //   pruned     ids of backups that a prune may have removed
+//   history    id of a backup whose exact history may have taken the place of everything
 import { eventually } from '../../scripts/lib/davenport.mjs';
 import { damageBlob, repairBlobs } from './damage.mjs';
+import { observeLeaves, restoreHistory } from './history.mjs';
 import { databases, expected, fingerprint, idOf, Leaves, makeValue, pickId, toDocument } from './model.mjs';
 
 export const keepLast = 5;  // what a prune keeps
+export const schedules = '/ak/api/v3/schedules';
 
 const path = (database, id) => `/couchdb/${database}/${encodeURIComponent(id)}`;
 const key = (database, id) => `${database}/${id}`;
@@ -33,13 +36,13 @@ function accept(reply, statuses, what) {
 
 // ---- documents
 
-async function edit({ api, model, random }) {
+async function edit({ api, model, random }, besides = {}) {
   const database = random.pick(databases);
   const id = pickId(random);
   const leaves = model.document(database, id);
   const value = makeValue(random, model.nextNumber());
   const revision = leaves.revision;
-  model.intent = { documents: new Map([[key(database, id), value]]) };
+  model.intent = { ...besides, documents: new Map([[key(database, id), value]]) };
   const reply = await api.put(path(database, id), { ...toDocument(id, value), _rev: revision });
   const { rev } = accept(reply, [201], 'an edit');
   leaves.leaves.delete(revision);
@@ -92,13 +95,18 @@ async function conflict({ api, model, random }) {
 
 // ---- backups
 
-async function backup({ api, model }) {
-  // A backup passes over a damaged note and links to what came before it, so that the note, once it
-  // is mended, stands beside the chain for ever. verify says so; there is nothing more to learn.
-  if (model.damage.some(({ blob }) => blob.startsWith('removed/'))) return;
-  // Afterwards it builds on the damaged manifest as it is now: mending that would break the chain.
-  for (const damage of model.damage) if (/^manifests\//.test(damage.blob)) damage.sealed = true;
+// What a backup taken now promises.
+async function promise({ api, model, settings }) {
   const promised = { values: model.snapshot(), appended: new Map() };
+  if (settings.DAVENPORT_BACKUP_REVISIONS === 'leaves') {
+    promised.leaves = model.leaves();
+    promised.history = await observeLeaves(api);
+  }
+  return promised;
+}
+
+async function backup({ api, model, settings }) {
+  const promised = await promise({ api, model, settings });
   model.intent = { backup: promised };
   const { id } = accept(await api.post('/ak/api/v3/backups'), [202], 'a backup');
   promised.id = id;
@@ -119,7 +127,7 @@ async function remove({ api, model, random }) {
   await removeBackup({ api, model }, random.pick(ids));
 }
 
-export async function removeBackup({ api, model }, id) {
+async function removeBackup({ api, model }, id) {
   model.intent = { removed: id };
   accept(await api.delete(`/ak/api/v3/backups/${id}`), [200], 'a removal');
   model.backups.delete(id);
@@ -157,11 +165,19 @@ async function removePinned({ api, model, random }) {
   if (status < 400) throw new Error(`a pinned backup was removed: ${text}`);
 }
 
-async function prune({ api, model }) {
+function prunable(model) {
   const newest = new Set([...model.backups.keys()].slice(-keepLast));
-  const pruned = unpinned(model).filter((id) => !newest.has(id));
+  return unpinned(model).filter((id) => !newest.has(id));
+}
+
+async function prune({ api, model }) {
+  const pruned = prunable(model);
   model.intent = { pruned };
   const { id } = accept(await api.post('/ak/api/v3/prune'), [202], 'a prune');
+  await followPrune({ api, model }, id, pruned);
+}
+
+async function followPrune({ api, model }, id, pruned) {
   const { state, error, result } = await waitForPrune(api, id);
   if (state !== 'succeeded') throw new Refused(`${id} ended as ${state}: ${error}`);
   if (result.removed.sort().join() !== [...pruned].sort().join())
@@ -173,6 +189,23 @@ export const waitForPrune = (api, id) => eventually(`${id} has ended`, async () 
   const job = (await api.expect(200, 'GET', `/ak/api/v3/prunes/${id}`)).json;
   return ['succeeded', 'failed'].includes(job.state) && job;
 });
+
+// A prune by schedule, which begins by itself while documents are edited.
+async function schedule({ api, model, random }) {
+  const pruned = prunable(model);
+  model.intent = { pruned };
+  const at = new Date(Date.now() + random.between(100, 300)).toISOString();
+  const { id } = accept(await api.post(schedules, { kind: 'prune', at }), [201], 'a schedule');
+  for (let edits = random.between(1, 6); edits > 0; edits -= 1) await edit({ api, model, random }, { pruned });
+  model.intent = { pruned };
+  const run = await eventually(`the schedule ${id} has run`, async () => {
+    const { last_run: last } = (await api.expect(200, 'GET', `${schedules}/${id}`)).json;
+    return last && last.outcome !== 'running' && last;
+  });
+  accept(await api.delete(`${schedules}/${id}`), [200], 'the end of a schedule');
+  if (!run.job) throw new Refused(`the scheduled prune was ${run.outcome}: ${run.message}`);
+  await followPrune({ api, model }, run.job, pruned);
+}
 
 // ---- restores
 
@@ -187,31 +220,34 @@ function changesOf(model, values, mode) {
   return changes;
 }
 
-async function follow({ api, model }, reply, changes) {
+export async function followRestore(api, reply) {
   const { url } = accept(reply, [202], 'a restore');
   const transaction = await api.waitForTransaction(url);
   if (transaction.status !== 'success') throw new Refused(`the restore failed: ${transaction.message}`);
-  await adopt({ api, model }, changes);
 }
 
-async function restore({ api, model, random }, mode) {
+async function restore(world, mode) {
+  const { model, random } = world;
   if (model.backups.size === 0) return;
   const [id, { values }] = random.pick([...model.backups]);
   const changes = changesOf(model, values, mode);
   model.intent = { documents: changes };
-  await follow({ api, model }, await api.put(`/ak/api/v3/backups/${id}?mode=${mode}`, {}), changes);
+  await world.restore(id, { mode });
+  await adopt(world, changes);
 }
 
 // A backup that was downloaded, and comes back from its user.
-async function restoreUpload({ api, model, random }) {
+async function restoreUpload(world) {
+  const { api, model, random } = world;
   if (model.backups.size === 0) return;
   const [id, { values }] = random.pick([...model.backups]);
-  const doc = await download(api, id);
+  const doc = await world.readBack(id);
   if (!doc) throw new Refused(`${id} can't be downloaded`);
   const mode = random.pick(['overlay', 'exact']);
   const changes = changesOf(model, values, mode);
   model.intent = { documents: changes };
-  await follow({ api, model }, await api.put(`/ak/api/v3/backups?mode=${mode}`, doc), changes);
+  await followRestore(api, await api.put(`/ak/api/v3/backups?mode=${mode}`, doc));
+  await adopt(world, changes);
 }
 
 const restoreOverlay = (world) => restore(world, 'overlay');
@@ -272,10 +308,12 @@ export const actions = [
   { name: 'restore overlay', weight: 4, run: restoreOverlay },
   { name: 'restore exact', weight: 4, run: restoreExact },
   { name: 'restore upload', weight: 3, run: restoreUpload },
+  { name: 'restore exact history', weight: 3, run: restoreHistory },
   { name: 'remove', weight: 6, run: remove },
   { name: 'pin', weight: 3, run: pin },
   { name: 'remove a pinned one', weight: 1, run: removePinned },
-  { name: 'prune', weight: 5, run: prune },
+  { name: 'prune', weight: 4, run: prune },
+  { name: 'prune by schedule', weight: 2, run: schedule },
   { name: 'flip a bit', weight: 4, run: damageBlob },
   { name: 'repair', weight: 6, run: repairBlobs },
 ];

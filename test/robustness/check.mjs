@@ -1,8 +1,9 @@
 // Compares the service with the model after each step.
 import assert from 'node:assert/strict';
 import { eventually } from '../../scripts/lib/davenport.mjs';
-import { download, keepLast, observe, setPin, waitForPrune } from './actions.mjs';
+import { keepLast, observe, Refused, schedules, setPin, waitForPrune } from './actions.mjs';
 import { refreshDamage } from './damage.mjs';
+import { bringBack } from './history.mjs';
 import { databases, expected, fingerprint } from './model.mjs';
 
 const listBackups = async (api) => (await api.expect(200, 'GET', '/ak/api/v3/backups')).json.ids;
@@ -21,6 +22,14 @@ async function settle(api) {
     }
     return true;
   });
+  for (const { id } of (await api.expect(200, 'GET', schedules)).json.schedules) {
+    if (id === 'default-backup') continue;
+    await eventually(`the schedule ${id} has run`, async () => {
+      const { last_run: last } = (await api.expect(200, 'GET', `${schedules}/${id}`)).json;
+      return last && last.outcome !== 'running';
+    });
+    await api.expect(200, 'DELETE', `${schedules}/${id}`);
+  }
 }
 
 // An interrupted action has happened, or not; of documents, each by itself.
@@ -80,11 +89,17 @@ async function checkPins({ api, model }) {
   }
 }
 
-async function settleIntent({ api, model }) {
+async function settleIntent(world) {
+  const { api, model } = world;
   const { intent } = model;
   if (!intent) return;
   model.intent = undefined;
   await settle(api);
+  if (intent.history) {
+    await bringBack(world, intent.history).catch((error) => {
+      if (!(error instanceof Refused) || model.damage.length === 0) throw error;
+    });
+  }
   if (intent.documents) await settleDocuments({ api, model }, intent.documents);
   if (intent.leaf) {
     const { database, id, revision, value } = intent.leaf;
@@ -110,8 +125,7 @@ async function settleIntent({ api, model }) {
   }
   if (intent.appended && model.backups.has(intent.appended.id)) {
     const { id, name, text } = intent.appended;
-    const reply = await api.get(`/ak/api/v3/backups/${id}`).catch(() => undefined);
-    const stored = reply?.status === 200 ? reply.json._attachments?.[name] : undefined;
+    const stored = (await world.readBack(id))?._attachments?.[name];
     if (stored === Buffer.from(text).toString('base64')) model.backups.get(id).appended.set(name, text);
   }
 }
@@ -132,8 +146,8 @@ async function checkDocuments({ api, model }) {
 }
 
 // True: it reads back as it was promised. False: it does not read.
-async function checkBackup(api, id, promised) {
-  const doc = await download(api, id);
+async function checkBackup(world, id, promised) {
+  const doc = await world.readBack(id);
   if (!doc) return false;
   assert.equal(doc.in_progress, false, `${id} has ended`);
   assert.ok(!doc.error, `${id} was complete: ${doc.error}`);
@@ -150,7 +164,8 @@ async function checkBackup(api, id, promised) {
   return true;
 }
 
-async function checkBackups({ api, model }) {
+async function checkBackups(world) {
+  const { api, model } = world;
   const listed = (await listBackups(api)).filter((id) => !model.failed.has(id));
   assert.deepEqual(listed, [...model.backups.keys()], 'the list of backups');
   const { sound, findings } = (await api.expect(200, 'GET', '/ak/api/v3/verification')).json;
@@ -163,8 +178,8 @@ async function checkBackups({ api, model }) {
       `verify does not name ${blob} (bit ${bit} of byte ${offset}): ${JSON.stringify(findings)}`);
   }
   let broken = 0;
-  for (const [id, promised] of model.backups) {
-    if (await checkBackup(api, id, promised)) continue;
+  for (const [id, promised] of world.toRead(model.backups)) {
+    if (await checkBackup(world, id, promised)) continue;
     broken += 1;
     assert.ok(model.damage.length > 0, `${id} can't be read, and nothing is damaged`);
     const own = (await api.expect(200, 'GET', `/ak/api/v3/backups/${id}/verification`)).json;

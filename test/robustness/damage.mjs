@@ -2,7 +2,6 @@
 // would.
 import { readdir, readFile, stat, utimes, writeFile, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { removeBackup, setPin } from './actions.mjs';
 
 const folders = ['segments', 'attachments', 'manifests', 'removed', 'appended', 'compactions', 'pins', 'keys'];
 const mostDamage = 2;
@@ -44,7 +43,7 @@ export async function damageBlob({ world, model, random }) {
   await writeFile(file, bytes);
   // A disk that goes bad does not tell.
   if (random.chance(0.5)) await utimes(file, atime, mtime);
-  model.damage.push({ blob, file, offset, bit, sound, bytes, sealed: false });
+  model.damage.push({ blob, file, offset, bit, sound, bytes });
 }
 
 // What the damage has come to: still there, gone with its file, or mended by the service, which
@@ -55,15 +54,9 @@ export async function refreshDamage(model) {
   model.damage = left;
 }
 
-export async function repairBlobs({ world, api, model }) {
+export async function repairBlobs({ world, model }) {
   await refreshDamage(model);
   for (const damage of [...model.damage]) {
-    const id = damage.blob.split('/')[1];
-    if (damage.sealed && damage.blob.startsWith('manifests/') && model.backups.has(id)) {
-      if (model.backups.get(id).pinned) await setPin({ api, model }, id, false);
-      await removeBackup({ api, model }, id);
-      continue;
-    }
     if (!(await read(damage.file))) continue;  // it went with a backup that was just removed
     const temporary = `${world.dataDir}/repaired`;
     await writeFile(temporary, damage.sound);

@@ -69,10 +69,11 @@ export class Leaves {
 export class Model {
   documents = new Map(databases.map((name) => [name, new Map()]));
   // id -> {values: database -> id -> value, appended: name -> text, pinned}; in the order they were taken.
+  // With every leaf also `leaves`, the live ones as in `documents`, and `history`: see history.mjs.
   backups = new Map();
   // Ids of backups that the service accepted and could not take; they hold nothing.
   failed = new Set();
-  // Damage under way: {blob, path, offset, bit, sound (its bytes), sealed}.
+  // Damage under way: {blob, path, offset, bit, sound (its bytes)}.
   damage = [];
   // What an interrupted action may have done, besides nothing: see actions.mjs.
   intent = undefined;
@@ -91,6 +92,20 @@ export class Model {
 
   existing(database) {
     return [...this.documents.get(database)].filter(([, { leaves }]) => leaves.size > 0);
+  }
+
+  // Every live leaf there is now.
+  leaves() {
+    return new Map(databases.map((name) =>
+      [name, new Map(this.existing(name).map(([id, { leaves }]) => [id, new Map(leaves)]))]));
+  }
+
+  // Takes such leaves over in place of all there were; undefined: there are none.
+  adoptLeaves(leaves) {
+    for (const name of databases) {
+      const kept = [...(leaves?.get(name) ?? [])].map(([id, found]) => [id, new Leaves(new Map(found))]);
+      this.documents.set(name, new Map(kept));
+    }
   }
 
   // What a backup taken now must hold.

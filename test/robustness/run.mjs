@@ -134,21 +134,26 @@ async function fillDisk() {
   return `${action.name} on a full disk`;
 }
 
-const encrypted = random.chance(0.5);
+// Nobody but who has the private key reads what is encrypted for recipients.
+const encryption = random.pick(['none', 'a master key', 'recipients']);
 const events = [
   ...actions.map((action) => ({ ...action, run: async () => { await act(action); return action.name; } })),
   { name: 'kill', weight: 5, run: kill },
   { name: 'restart', weight: 2, run: restart },
-  ...(encrypted ? [{ name: 'rotate keys', weight: 2, run: rotateKeys }] : []),
+  ...(encryption === 'a master key' ? [{ name: 'rotate keys', weight: 2, run: rotateKeys }] : []),
   ...(run.diskFile ? [{ name: 'fill the disk', weight: 3, run: fillDisk }] : []),
 ];
 
 const recent = [];
 let steps = 0;
-console.log(`seed ${seed}, ${run.settings.DAVENPORT_BACKUP_REVISIONS}${encrypted ? ', encrypted' : ''}${run.diskFile ? '' : ', disks do not fill up'}`);
+console.log(`seed ${seed}, ${run.settings.DAVENPORT_BACKUP_REVISIONS}${encryption === 'none' ? '' : `, encrypted for ${encryption}`}${run.diskFile ? '' : ', disks do not fill up'}`);
 const begun = Date.now();
 try {
-  if (encrypted) {
+  if (encryption === 'recipients') {
+    run.identityFile = join(directory, 'identity');
+    const { stdout } = await must(['encryption', 'generate', '--recipient', run.identityFile]);
+    run.settings.DAVENPORT_ENCRYPTION_RECIPIENTS = stdout.trim();
+  } else if (encryption === 'a master key') {
     run.settings.DAVENPORT_ENCRYPTION_KEY_FILE = join(directory, 'key-0');
     await must(['encryption', 'generate', run.settings.DAVENPORT_ENCRYPTION_KEY_FILE]);
   }
@@ -163,7 +168,7 @@ try {
     steps += 1;
     count(event.name);
     count('broken backups reported', await check(run));
-    count('backups read', run.model.backups.size);
+    count('backups read', run.toRead(run.model.backups).length);
   }
   await run.stop();
   const { sound } = run.model.damage.length > 0 ? { sound: true } : await run.verifyOutside();

@@ -1,7 +1,8 @@
 // The service under test over its many lives, on one data directory and one disk that can fill up.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createKey, must, Service } from '../../scripts/lib/davenport.mjs';
+import { createKey, must, run, Service } from '../../scripts/lib/davenport.mjs';
+import { download, followRestore, Refused } from './actions.mjs';
 
 export class World {
   constructor({ dataDir, diskFile, settings }) {
@@ -9,6 +10,9 @@ export class World {
     this.diskFile = diskFile;  // undefined: the disk can't be filled
     this.settings = settings;
     this.starts = 0;
+    // A file of private keys that the service does not have: it can't read its own backups, and
+    // whoever reads them does so from the command line.
+    this.identityFile = undefined;
   }
 
   async create() {
@@ -55,6 +59,40 @@ export class World {
 
   vaultPath(blob) {
     return join(this.dataDir, 'vault', blob);
+  }
+
+  get readerSettings() {
+    return { ...this.settings, DAVENPORT_ENCRYPTION_IDENTITY_FILE: this.identityFile };
+  }
+
+  // A whole backup; undefined where it is said that it can't be given.
+  async readBack(id) {
+    if (!this.identityFile) return download(this.api, id);
+    const { status, text } = await this.api.get(`/ak/api/v3/backups/${id}`);
+    if (status === 200 && JSON.stringify(JSON.parse(text).dbs).includes('"_rev"'))
+      throw new Error(`the service reads ${id}, of which it has no key`);
+    const { code, stdout } = await run(['show', id, '--data', this.dataDir], { settings: this.readerSettings });
+    return code === 0 ? JSON.parse(stdout) : undefined;
+  }
+
+  // Which backups are read back after a step: all of them, or what takes a process each.
+  toRead(backups) {
+    const all = [...backups];
+    if (!this.identityFile || all.length < 3) return all;
+    return [all.at(-1), this.random.pick(all)];
+  }
+
+  async restore(id, options) {
+    if (!this.identityFile) {
+      const reply = await this.api.put(`/ak/api/v3/backups/${id}?${new URLSearchParams(options)}`, {});
+      return followRestore(this.api, reply);
+    }
+    const args = ['restore', id, '--data', this.dataDir];
+    if (options.mode === 'exact') args.push('--exact');
+    if (options.history) args.push('--history', options.history);
+    const { code, stderr } = await run(args, { settings: this.readerSettings });
+    if (code !== 0) throw new Refused(`restore ended with ${code}: ${stderr}`);
+    return undefined;
   }
 
   // Everything that verify says, from another process than the service.

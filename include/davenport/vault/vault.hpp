@@ -144,9 +144,9 @@ class Vault {
     // Writing a backup: segments and attachments first, then the commit, which makes the backup
     // exist.
     Result<std::unique_ptr<SegmentWriter>> create_segment(SegmentOptions options = {});
-    // Fills previous_id and previous_sha256. already_exists for a used id, also
-    // that of a removed backup; `corrupt` when a segment that it names can't be opened, `not_found`
-    // when an attachment of a new segment is not there.
+    // Fills previous_id, previous_sha256 and passed_over. already_exists for a used id, also that
+    // of a removed backup; `corrupt` when a segment that it names can't be opened, `not_found` when
+    // an attachment of a new segment is not there.
     Result<> commit(Manifest manifest);
     // What the next backup of that database goes on from: the newest manifest's entry for it, with
     // finished compactions applied to its segment list. An entry whose segments can't be opened is
