@@ -47,7 +47,8 @@ export class Api {
   }
 
   // `path` goes out exactly as given. An object as `body` is sent as JSON, a string or Buffer as is.
-  request(method, path, body, { headers = {}, timeoutMs = 120_000 } = {}) {
+  // `localAddress` is the address to call from.
+  request(method, path, body, { headers = {}, timeoutMs = 120_000, localAddress } = {}) {
     const { hostname, port } = new URL(this.url);
     const payload = body === undefined || typeof body === 'string' || Buffer.isBuffer(body)
       ? body : JSON.stringify(body);
@@ -57,7 +58,8 @@ export class Api {
       sent['content-length'] ??= Buffer.byteLength(payload);
     }
     return new Promise((resolve, reject) => {
-      const request = http.request({ hostname, port, method, path, headers: sent, agent: this.agent }, (response) => {
+      const options = { hostname, port, method, path, headers: sent, agent: this.agent, localAddress };
+      const request = http.request(options, (response) => {
         const parts = [];
         response.on('data', (part) => parts.push(part));
         response.on('error', reject);

@@ -141,6 +141,15 @@ describe('the audit log', () => {
     assert.equal((await end('export.end', transfer.unique_id)).details.app, 'ends');
   });
 
+  it('says from where, whatever the caller says', async () => {
+    const since = await last();
+    const elsewhere = { localAddress: '127.0.0.2', headers: { 'X-Forwarded-For': '192.0.2.7', Forwarded: 'for=192.0.2.8' } };
+    assert.equal((await fixture.api.delete(`${ak}/backups/03_ibp_db_backup_2`, undefined, elsewhere)).status, 404);
+    assert.equal((await fixture.anonymous().get(`${ak}/backups`, elsewhere)).status, 401);
+    const lines = (await entries(since)).filter((line) => /backup.delete|access.refused/.test(line.action));
+    assert.deepEqual(lines.map((line) => line.from), ['127.0.0.2', '127.0.0.2', '127.0.0.2']);
+  });
+
   it('counts what is asked over and over', async () => {
     const since = await last();
     for (let n = 0; n < 20; n += 1) await fixture.api.get(`${ak}/webhooks`);
