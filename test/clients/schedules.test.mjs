@@ -97,6 +97,8 @@ describe('schedules', () => {
     const { job } = (await api.expect(202, 'POST', `${schedules}/${id}/run`)).json;
     assert.equal((await lastRun(id)).job, job);
     assert.deepEqual((await backups()).slice(before.length), [job]);
+    const older = await create({ at: soon(1_500), parameters: { skip_if_newer_secs: 1 } });
+    assert.equal((await lastRun(older.id)).outcome, 'succeeded', 'by then it is not that recent');
   });
 
   it('make up for what passed while no service ran, once', async () => {
