@@ -189,6 +189,10 @@ describe('drills', () => {
     await rename(`${path}.away`, path);
     assert.equal(report.verdict, 'not_recoverable');
     assert.ok(report.differences.some(({ id: doc }) => doc === 'with-attachment'), said(report));
+    // It is no success for whoever reads the audit log either.
+    const { entries } = (await api.expect(200, 'GET', '/ak/api/v3/audit?limit=500')).json;
+    const end = entries.find(({ action, details }) => action === 'drill.end' && details.job === report.id);
+    assert.deepEqual([end.outcome, end.error, end.target], ['failed', 'corrupt', id]);
   });
 
   it('works on a data directory, beside the service', async () => {
