@@ -2,6 +2,7 @@
 // description of its routes.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { eventually, must, removeDirectory, run, Service } from '../../scripts/lib/davenport.mjs';
@@ -129,6 +130,26 @@ describe('observe', () => {
       assert.ok(!text.includes('unknown-'), 'a path is no label');
       assert.ok(!text.includes('nothing-'));
       assert.ok(!text.includes('BREW'));
+    });
+
+    it('count what is turned away', { skip: onCouchDb }, async () => {
+      const { service, stop } = await another('full', { DAVENPORT_METRICS_ACCESS: 'loopback', DAVENPORT_HTTP_MAX_CONNECTIONS: '1' });
+      const { hostname, port } = new URL(service.url);
+      const send = (text) => new Promise((resolve) => {
+        const socket = connect(port, hostname, () => socket.end(text));
+        socket.on('close', resolve).on('error', () => {}).resume();
+      });
+      try {
+        await send('no HTTP\r\n\r\n');
+        const client = service.api();
+        const first = await eventually('its connection is closed', () => scrape(client).catch(() => undefined));
+        assert.equal(valueOf(first, 'davenport_http_requests_rejected_total'), 1);
+        const refused = valueOf(first, 'davenport_http_connections_refused_total');
+        await send('GET /health HTTP/1.1\r\nHost: here\r\n\r\n');
+        assert.equal(valueOf(await scrape(client), 'davenport_http_connections_refused_total'), refused + 1);
+      } finally {
+        await stop();
+      }
     });
 
     it('know the newest backup after a restart', async () => {
