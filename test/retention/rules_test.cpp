@@ -143,6 +143,15 @@ TEST_CASE("the console's preset") {
           std::vector<std::string>{"newest", "last day", "closest to 0 days"});
 }
 
+TEST_CASE("the console's preset keeps the newer of two that are as close") {
+    std::vector<Backup> given;
+    for (const int hours : {0, 24, 44, 52, 72})
+        given.push_back(backup(to_rfc3339(now - hours * hour_ms)));
+    const Ids left = kept(decide(given, Rules{}, now, zone()).value());
+    CHECK(left.size() == 4);
+    CHECK(left.contains(to_rfc3339(now - 44 * hour_ms)));
+}
+
 TEST_CASE("the console's preset over a year of daily backups") {
     std::vector<Backup> vault;
     for (int today = 0; today < 400; ++today) {
