@@ -106,6 +106,30 @@ TEST_CASE("what is done over and over is a line, and then a count") {
     CHECK(parsed(lines[4]).at("repeated").as_int64() == 1);
 }
 
+TEST_CASE("what differs in who, what, from where or with what result is counted apart") {
+    ControlDatabase control(Engine::memory);
+    const ManualClock clock{};
+    const auto log = open_log(*control, clock);
+    Event event = event_of("look", "x");
+    event.status = 200;
+    std::vector<Event> events(8, event);
+    events[1].action = "read";
+    events[2].who.kind = "token";
+    events[3].who.id = "ponmlkjihgfedcba";
+    events[4].who.credential = "a token";
+    events[5].target = "y";
+    events[6].from = "127.0.0.2";
+    events[7].status = 404;
+    for (int times = 0; times < 3; ++times)
+        for (const Event& one : events) REQUIRE(log->record_repeating(one));
+    CHECK(all_lines(*log).size() == events.size());
+    REQUIRE(log->flush(Log::Due::all));
+    const auto lines = all_lines(*log);
+    REQUIRE(lines.size() == 2 * events.size());
+    for (std::size_t i = events.size(); i < lines.size(); ++i)
+        CHECK(parsed(lines[i]).at("repeated").as_int64() == 2);
+}
+
 TEST_CASE("callers who prove nothing can't fill the log") {
     ControlDatabase control(Engine::memory);
     ManualClock clock;

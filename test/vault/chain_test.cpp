@@ -54,6 +54,29 @@ TEST_CASE("an edited manifest") {
     CHECK_THAT(verification.findings[0].message, Catch::Contains("changed"));
 }
 
+TEST_CASE("a manifest that was edited after its removal had begun") {
+    Disk disk;
+    fill(disk, 2);
+    Disk removing;
+    for (const std::string& name : disk.names(""))
+        must(blobs::write_all(*removing.blobs, name, disk.read(name)));
+    must(removing.open()->remove("b2", "retention"));
+    must(blobs::write_all(*disk.blobs, "removed/b2", removing.read("removed/b2")));
+    CHECK(findings_text(verify(disk)) == "");
+    edit(disk, "b2", [](Manifest& manifest) { manifest.databases[0].documents = 99; });
+    CHECK_THAT(findings_text(verify(disk)),
+               Catch::Contains("[b2||manifests/b2] it was changed after its removal had begun"));
+}
+
+TEST_CASE("a newest manifest that says something else about a segment than the one before") {
+    Disk disk;
+    const auto vault = disk.open();
+    const auto shared = must(write_segment(vault->store(), {document("x", "1")}));
+    for (const char* id : {"b1", "b2"}) must(vault->commit(backup(id, {entry("db", {shared})})));
+    edit(disk, "b2", [](Manifest& manifest) { ++manifest.databases[0].segments[0].tombstones; });
+    CHECK_THAT(findings_text(verify(disk)), Catch::Contains("say different counts of it"));
+}
+
 TEST_CASE("a damaged manifest, also the newest") {
     Disk disk;
     fill(disk, 3);

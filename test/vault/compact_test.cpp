@@ -1,3 +1,4 @@
+#include "../src/vault/notes.hpp"
 #include "support.hpp"
 
 #include <set>
@@ -108,6 +109,23 @@ TEST_CASE("compaction higher up keeps the tombstones that hide older documents")
     CHECK(left.size() == 199);
     CHECK(left[0].id == "m001");
     CHECK(left[4] == document("m005", "back"));
+}
+
+TEST_CASE("what a compaction made without tombstones stands at the beginning of a list alone") {
+    Disk disk;
+    const auto vault = disk.open();
+    add_backup(*vault, 1, {document("a", "1")});
+    const auto below = must(vault->base_for("db"))->segments;
+    const auto first = must(write_segment(vault->store(), {document("b", "1")}));
+    const auto second = must(write_segment(vault->store(), {tombstone("a")}));
+    CompactionNote note;
+    note.inputs = {first.name, second.name};
+    note.oldest = true;
+    note.output = must(write_segment(vault->store(), {document("b", "1"), document("c", "1")}));
+    must(blobs::write_all(*disk.blobs, note.name(), encode(note)));
+    const auto compactions = must(Compactions::load(*disk.blobs));
+    CHECK(compactions.apply({first, second}).segments.size() == 1);
+    CHECK(compactions.apply({below[0], first, second}).segments.size() == 3);
 }
 
 TEST_CASE("a database of which nothing is left compacts to nothing") {

@@ -232,22 +232,37 @@ TEST_CASE("wrong places: leaf index, frame, path of another frame") {
 
 TEST_CASE("an absence shown with records that are not the neighbours") {
     Forger forger;
-    // d008 is there; what stands left and right of it would have to be adjacent.
-    auto left = forger.parsed(forger.prove("d007"));
-    auto right = forger.parsed(forger.prove("d009"));
-    const auto gap = [&](json::object& p) {
-        p["claim"] = "absent";
-        auto& positions = segment(p, 2)["positions"].as_array();
-        positions.clear();
-        positions.push_back(position(left, 2, 0));
-        positions.push_back(segment(right, 2)["positions"].as_array().back());
-        auto& frames = segment(p, 2)["frames"].as_array();
-        frames = segment(left, 2)["frames"].as_array();
-        for (const json::value& frame : segment(right, 2)["frames"].as_array())
-            if (std::find(frames.begin(), frames.end(), frame) == frames.end())
-                frames.push_back(frame);
-    };
-    forger.refuse(forger.present, gap, "next to");
+    // Whatever is there, also at the end of a frame: what stands left and right of it would have to
+    // be adjacent.
+    bool same_frame = false, other_frame = false;
+    for (int number = 2; number < 298; number += 2) {
+        const std::string present = forger.prove(Layers::id(number));
+        auto left = forger.parsed(forger.prove(Layers::id(number - 1)));
+        auto right = forger.parsed(forger.prove(Layers::id(number + 1)));
+        const auto decided_below = [](const json::object& p) {
+            return p.at("segments").as_array().size() == 3;
+        };
+        if (!decided_below(forger.parsed(present)) || !decided_below(left) || !decided_below(right))
+            continue;
+        const json::object before = position(left, 2, 0);
+        const json::object after = segment(right, 2)["positions"].as_array().back().as_object();
+        (before.at("frame") == after.at("frame") ? same_frame : other_frame) = true;
+        CAPTURE(number);
+        forger.refuse(
+            present,
+            [&](json::object& p) {
+                p["claim"] = "absent";
+                segment(p, 2)["positions"] = json::array{before, after};
+                auto& frames = segment(p, 2)["frames"].as_array();
+                frames = segment(left, 2)["frames"].as_array();
+                for (const json::value& frame : segment(right, 2)["frames"].as_array())
+                    if (std::find(frames.begin(), frames.end(), frame) == frames.end())
+                        frames.push_back(frame);
+            },
+            "next to");
+    }
+    CHECK(same_frame);
+    CHECK(other_frame);
     // One side alone, though the segment goes on.
     for (const std::size_t side : {0u, 1u})
         forger.refuse(

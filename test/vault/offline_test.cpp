@@ -148,6 +148,34 @@ TEST_CASE("a backup that was taken away is found") {
     }
 }
 
+TEST_CASE("the first backup can't be taken away behind an unsigned note") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 3);
+    const std::string note = [&] {
+        SignedDisk copy;
+        fs::copy(disk.root(), copy.root(), fs::copy_options::recursive);
+        must(copy.open_with({})->remove("b1", "retention"));
+        return copy.read("removed/b1");
+    }();
+    disk.remove("manifests/b1");
+    disk.write("removed/b1", note);
+    CHECK_THAT(disk.findings(), Contains("is not signed, though everything from 'b1' on is"));
+}
+
+TEST_CASE("a removal that finds a note which nobody signed writes its own") {
+    Five vault;
+    const std::string note = [&] {
+        SignedDisk copy;
+        fs::copy(vault.root(), copy.root(), fs::copy_options::recursive);
+        must(copy.open_with({})->remove("b2", "retention"));
+        return copy.read("removed/b2");
+    }();
+    vault.write("removed/b2", note);
+    must(vault.open()->remove("b2", "retention"));
+    CHECK(check_signature(vault.read("removed/b2"), vault.trusted.front()));
+    CHECK(vault.findings() == "");
+}
+
 TEST_CASE("a head may have been followed, and removed in the regular way") {
     Five vault;
     const Head head{"b4", vault.verify().chain[3].sha256};

@@ -17,6 +17,30 @@ void fill(Vault& vault, std::int64_t locked_until_ms = 0) {
     }
 }
 
+// A store in which another process pins "one" while its removal is under way: after the look for
+// pins that comes first.
+class PinnedMeanwhile final : public blobs::BlobStore {
+  public:
+    explicit PinnedMeanwhile(std::shared_ptr<blobs::BlobStore> inner) : inner_(std::move(inner)) {}
+    Result<std::unique_ptr<blobs::BlobWriter>> create() override { return inner_->create(); }
+    Result<std::unique_ptr<blobs::BlobReader>> open(std::string_view name) const override {
+        return inner_->open(name);
+    }
+    Result<std::vector<blobs::BlobInfo>> list(std::string_view prefix) const override {
+        if (prefix == "pins/one/" && ++looks_ == 2)
+            DAVENPORT_TRY(blobs::write_all(*inner_, "pins/one/0000000001", "a pin"));
+        return inner_->list(prefix);
+    }
+    Result<> remove(std::string_view name) override { return inner_->remove(name); }
+    Result<std::uint64_t> sweep(std::uint64_t age_seconds) override {
+        return inner_->sweep(age_seconds);
+    }
+
+  private:
+    std::shared_ptr<blobs::BlobStore> inner_;
+    mutable int looks_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("a pinned backup can't be removed, until it is unpinned") {
@@ -82,6 +106,20 @@ TEST_CASE("of a pin and a removal in two processes one gives way") {
     // It was an interrupted one: removing again ends it.
     must(disk.open()->remove("one", "again"));
     CHECK(must(disk.open()->list()) == std::vector<std::string>{"two"});
+}
+
+TEST_CASE("a pin that comes while the backup is being removed holds") {
+    Disk disk;
+    fill(*disk.open());
+    const davenport::test::ManualClock clock;
+    const auto vault = must(Vault::open(std::make_unique<PinnedMeanwhile>(disk.blobs), clock));
+    if (GENERATE(false, true))
+        CHECK(must(vault->prune({{"one", {.reason = "test"}}}, {})).backups == 0);
+    else
+        CHECK(vault->remove("one", "test").error().code == ErrorCode::in_use);
+    CHECK(must(disk.open()->list()) == std::vector<std::string>{"one", "two"});
+    CHECK(disk.names("removed/").empty());
+    CHECK(must(disk.open()->verify({}, {})).findings.size() == 1);  // the pin can't be read
 }
 
 TEST_CASE("a locked backup can't be removed before its time") {

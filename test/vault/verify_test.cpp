@@ -101,6 +101,13 @@ TEST_CASE("damage to other parts is named, too") {
         CHECK(findings[0].backup_id == "two");
         CHECK(filled.findings({"one"}).empty());
     }
+    SECTION("the last byte of an appended attachment") {
+        const std::string name = "appended/two/0000000001";
+        filled.faults->flip(name, filled.read(name).size() - 1, 1);
+        const auto findings = filled.findings();
+        REQUIRE(findings.size() == 1);
+        CHECK(findings[0].object == name);
+    }
     SECTION("everything at once is told at once") {
         filled.faults->flip(filled.shared.name, 32 + 700, 1);
         filled.faults->flip("attachments/" + filled.hash, 3, 1);
