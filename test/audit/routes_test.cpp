@@ -2,6 +2,7 @@
 #include "davenport/api/auditing.hpp"
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/json.hpp"
+#include "davenport/documents/records.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
@@ -166,4 +167,66 @@ TEST_CASE("every audited route leaves its line, and a change one before it") {
             CHECK(line.at("status").as_int64() == response.status);
         CHECK(text_or(line, "from") == "127.0.0.1");
     }
+}
+
+TEST_CASE("what can't be recorded is not done, and not answered") {
+    const Served served;
+    const auto request_to = [&](const std::string& method, const std::string& pattern) {
+        http::Request request = served.request_to(method, pattern);
+        request.headers.add("Authorization",
+                            "Basic " + to_base64(served.key + ":" + served.secret));
+        const http::Route* route = served.router.match(method, pattern).route;
+        REQUIRE(route);
+        if (route->guard) REQUIRE_FALSE(route->guard(request));
+        return request;
+    };
+    const auto answer_to = [&](http::Request& request) {
+        return served.router.match(request.method, request.path).route->handler(request);
+    };
+    // Where the next lines belong stands something that is no page.
+    const std::uint64_t last = served.last();
+    const auto control = served.service->documents().open("davenport_control");
+    REQUIRE(control);
+    REQUIRE(documents::write_record(**control, fmt::format("audit:{:016}", last + 1),
+                                    {{"type", "audit"}}, ""));
+
+    const std::size_t keys = served.service->access().keys().value().size();
+    http::Request change = request_to("POST", "/ak/api/v3/permissions/keys");
+    change.body = R"({"roles":["reader"]})";
+    CHECK(answer_to(change).status == 503);
+    CHECK(served.service->access().keys().value().size() == keys);
+
+    for (const auto& [method, pattern] :
+         std::vector<std::pair<std::string, std::string>>{{"GET", "/ak/api/v3/permissions/keys"},
+                                                          {"GET", "/ak/api/v3/audit/export"},
+                                                          {"GET", "/couchdb/:db"}}) {
+        INFO(method << " " << pattern);
+        http::Request request = request_to(method, pattern);
+        const http::Response response = answer_to(request);
+        CHECK(response.status == 503);
+        CHECK(response.headers.get("Retry-After"));
+    }
+    http::Request login = served.request_to("POST", "/api/v3/auth/login");
+    login.body = to_text(json::object{{"api_key", served.key}, {"api_secret", served.secret}});
+    const http::Response entered = answer_to(login);
+    CHECK(entered.status == 503);
+    CHECK_FALSE(entered.headers.get("Set-Cookie"));
+}
+
+TEST_CASE("a change whose handler throws has failed, and its line says so") {
+    const Served served;
+    http::Router router;
+    audit_routes(router, *served.surroundings);
+    router.add(
+        {"POST", "/sieves", http::BodyPolicy::none(), {}, [](http::Request&) -> http::Response {
+             throw std::runtime_error("no sieve");
+         }});
+    const std::uint64_t before = served.last();
+    http::Request request = served.request_to("POST", "/sieves");
+    CHECK_THROWS(router.match("POST", "/sieves").route->handler(request));
+    const auto lines = served.lines_after(before);
+    REQUIRE(lines.size() == 2);
+    CHECK(text_or(lines[0], "outcome") == "begun");
+    CHECK(text_or(lines[1], "outcome") == "failed");
+    CHECK(lines[1].at("status").as_int64() == 500);
 }
