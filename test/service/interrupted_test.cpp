@@ -1,0 +1,86 @@
+// What a service finds that a crash, or another instance, has left half done.
+#include "davenport/documents/records.hpp"
+#include "davenport/service/service.hpp"
+#include "support/eventually.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace davenport;
+using namespace std::chrono_literals;
+using service::Service;
+using test::eventually;
+
+namespace {
+
+std::unique_ptr<Service> open_service(const test::TemporaryDirectory& directory,
+                                      Service::Background background) {
+    config::Settings settings;
+    settings.data.directory = directory / "data";
+    settings.schedules.backup = "";
+    settings.retention.preset = "none";
+    auto opened = Service::open(settings, background);
+    REQUIRE(opened);
+    return std::move(*opened);
+}
+
+}  // namespace
+
+TEST_CASE("a scheduled start that was cut off finds the backup that it has begun") {
+    const test::TemporaryDirectory directory;
+    std::string id, job, other;
+    {
+        const auto service = open_service(directory, Service::Background::jobs);
+        const auto schedule =
+            service->schedules().create({{"kind", "backup"}, {"cron", "@yearly"}});
+        REQUIRE(schedule);
+        id = schedule->id;
+        const auto run = service->schedules().run(id);
+        REQUIRE(run);
+        job = *run;
+        const auto ended = service->wait_for_backup(job, 60s);
+        REQUIRE(ended);
+        // As if the process had died before it wrote down what it had started.
+        const json::object claim{{"run_id", text_or(ended->parameters, "run")},
+                                 {"due_ms", 1},
+                                 {"since_ms", 1},
+                                 {"mark", "its"},
+                                 {"planned", true}};
+        const auto control = service->documents().open("davenport_control");
+        REQUIRE(control);
+        REQUIRE(documents::update_record(**control, "schedule/" + id,
+                                         [&](json::object& body) -> Result<documents::Edit> {
+                                             body["claim"] = claim;
+                                             body["wake_ms"] = 1;
+                                             return documents::Edit::write;
+                                         }));
+    }
+    {
+        // Which is not for a command to find.
+        const auto command = open_service(directory, Service::Background::jobs);
+        const auto started = command->start_backup("somebody");
+        REQUIRE(started);
+        other = *started;
+        REQUIRE(command->wait_for_backup(other, 60s));
+        CHECK(command->schedules().get(id)->last_run->due_ms != 1);
+    }
+    const auto service = open_service(directory, Service::Background::run);
+    REQUIRE(eventually([&] {
+        const auto schedule = service->schedules().get(id);
+        return schedule && schedule->last_run && schedule->last_run->due_ms == 1;
+    }));
+    CHECK(service->schedules().get(id)->last_run->job == job);
+    CHECK(service->backup_ids().value() == std::vector<std::string>{job, other});
+}
+
+TEST_CASE("a new application has nothing of one of its name whose deletion was cut off") {
+    const test::TemporaryDirectory directory;
+    const auto service = open_service(directory, Service::Background::leave);
+    const auto former = service->create_application("app", "");
+    REQUIRE(former);
+    REQUIRE(service->exports().start(former->application, {}, "an-export"));
+    REQUIRE(service->applications().remove("app"));
+    const auto made = service->create_application("app", "");
+    REQUIRE(made);
+    CHECK(service->exports().list(made->application, 1).value().empty());
+}
