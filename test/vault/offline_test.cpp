@@ -231,9 +231,11 @@ TEST_CASE("a foreign manifest is found") {
 TEST_CASE("data that was changed or is missing is found") {
     Five vault;
     SECTION("a segment's byte, at any part") {
+        // Encrypted, it is not as long each time.
         const auto size = static_cast<std::streamoff>(fs::file_size(vault.path(vault.segment)));
-        const auto at =
-            GENERATE_COPY(as<std::streamoff>(), 20, 40, size - 250, size - 100, size - 1);
+        const auto place = GENERATE(as<std::streamoff>(), 20, 40, -250, -100, -1);
+        const auto at = place < 0 ? size + place : place;
+        CAPTURE(at, size);
         flip(vault.path(vault.segment), at);
         CHECK_THAT(vault.findings(), Contains("[b5|db|" + vault.segment + "]"));
     }
