@@ -108,7 +108,11 @@ Result<> StoredLog::check_kept_head(const Head& kept) {
                     "exchanged, or the control database is an older copy",
                     kept.time, options_.head_file);
     };
-    if (kept.log_id != options_.log_id) return broken();
+    if (kept.log_id != options_.log_id)
+        return fail(ErrorCode::corrupt,
+                    "the head of {} in {} is of the log {}, and this is {}: another control "
+                    "database. If that was changed on purpose, set the file aside",
+                    kept.time, options_.head_file, kept.log_id, options_.log_id);
     DAVENPORT_ASSIGN(const Trimmed trimmed, pages_.trimmed());
     if (kept.seq <= trimmed.through) return {};
     DAVENPORT_ASSIGN(const Page page, list(kept.seq - 1, 1));

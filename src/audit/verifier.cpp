@@ -172,7 +172,10 @@ Verification Verifier::finish() {
     for (const auto& [head, seen] : impl.heads) {
         const std::string when = in_quotes(head.time);
         if (!impl.log_id.empty() && head.log_id != impl.log_id)
-            impl.add(0, fmt::format("the head of {} is of another log", when));
+            impl.add(0, fmt::format("the head of {} is of another log, {}; this is {}. Another "
+                                    "control database? If that was changed on purpose, set the "
+                                    "head aside",
+                                    when, in_quotes(head.log_id), in_quotes(impl.log_id)));
         else if (!seen && head.seq == found.last) {  // told only after it was read
             if (found.last != 0 && head.hash != found.last_hash)
                 impl.add(head.seq,

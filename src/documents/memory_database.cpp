@@ -39,11 +39,17 @@ MemoryDatabase::MemoryDatabase(std::string name, std::string identity)
 Result<std::shared_ptr<const MemoryState>> MemoryDatabase::view() {
     const std::lock_guard lock(mutex_);
     if (!state_) return dropped(name_);
-    return std::shared_ptr<const MemoryState>(state_);
+    // Given back under a mutex, so that who then writes to the state comes after who read it.
+    auto give_back = [returns = returns_, held = state_](const MemoryState*) mutable {
+        const std::lock_guard one(*returns);
+        held.reset();
+    };
+    return std::shared_ptr<const MemoryState>(state_.get(), std::move(give_back));
 }
 
 Result<MemoryState*> MemoryDatabase::writable(const Locked&) {
     if (!state_) return dropped(name_);
+    const std::lock_guard one(*returns_);
     if (state_.use_count() > 1) state_ = std::make_shared<MemoryState>(*state_);
     return state_.get();
 }

@@ -84,6 +84,21 @@ backup_doc::Summary summarise(const jobs::Job& job) {
     return summary;
 }
 
+// A name that was misspelt, or a store that was changed: what was protected before is not any more.
+void warn_of_emptied(const vault::Vault& vault, const vault::Manifest& manifest) {
+    const auto before = vault.manifest(manifest.previous_id);
+    if (!before) return;
+    for (const vault::DatabaseManifest& then : before->databases) {
+        const auto now = std::find_if(
+            manifest.databases.begin(), manifest.databases.end(),
+            [&](const vault::DatabaseManifest& one) { return one.name == then.name; });
+        if (then.documents == 0 || (now != manifest.databases.end() && now->documents != 0))
+            continue;
+        spdlog::warn("backup {} holds no document of the database {}; the one before held {}",
+                     manifest.id, then.name, then.documents);
+    }
+}
+
 }  // namespace
 
 void Service::Impl::handle_backups() {
@@ -106,6 +121,7 @@ void Service::Impl::handle_backups() {
                         return fail(ErrorCode::cancelled, "the service is stopping");
                     return {};
                 }));
+        warn_of_emptied(*vault, manifest);
         std::uint64_t count = 0;
         for (const vault::DatabaseManifest& database : manifest.databases)
             count += database.documents;

@@ -292,6 +292,10 @@ describe('backups', () => {
       assert.equal(second.error, undefined);
       const complete = (await own.api.expect(200, 'GET', `/ak/api/v3/backups/${second.id}`)).json;
       assert.equal(complete.dbs.ledger_notes.docs[0]._id, 'n');
+      await own.api.expect(200, 'DELETE', `/couchdb/ledger_notes/n?rev=${complete.dbs.ledger_notes.docs[0]._rev}`);
+      const third = await own.api.backup();
+      assert.equal(third.error, undefined);
+      assert.match(own.service.log, new RegExp(`${third.id} holds no document of the database ledger_notes; the one before held 1`));
     } finally {
       await own.remove();
     }

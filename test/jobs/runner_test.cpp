@@ -371,12 +371,12 @@ TEST_CASE("whoever counts is told of every job's end, once, when it is written")
 
 TEST_CASE("a job has ended when its end is recorded, and keeps its result until then") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    std::atomic<int> runs = 0, told = 0, tries = 0;
+    std::atomic<int> runs = 0, told = 0, tries = 0, wrong = 0;
     std::atomic<bool> records = false;
     Options options = patient();
     options.record_end = [&](const Job& job) -> Result<> {
-        CHECK(job.state == State::succeeded);
-        CHECK(job.result.at("n").to_number<int>() == 7);
+        if (job.state != State::succeeded || job.result.at("n").to_number<int>() != 7)
+            ++wrong;
         ++tries;
         if (!records) return fail(ErrorCode::unavailable, "the log can't be written to");
         return {};
@@ -413,6 +413,7 @@ TEST_CASE("a job has ended when its end is recorded, and keeps its result until 
     CHECK(ended->result.at("n").to_number<int>() == 7);
     CHECK(runs == 1);
     CHECK(told == 2);
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("jobs that wait or run are listed") {
