@@ -79,6 +79,7 @@ void add_apps(CLI::App& program, Work& chosen) {
                          bool needs_webhook) {
         auto* command = apps->add_subcommand(name, description);
         const auto options = std::make_shared<Options>();
+        if (action == create) options->missing_data = CommonOptions::MissingData::made;
         if (names_one)
             command->add_option("--app-id", options->id, "the application's id")->required();
         if (action == create || needs_webhook) {

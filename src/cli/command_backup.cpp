@@ -35,6 +35,8 @@ int run(const CommonOptions& options) {
 void add_backup(CLI::App& program, Work& chosen) {
     auto* command = program.add_subcommand("backup", "Back up the databases and wait for the end");
     const auto options = std::make_shared<CommonOptions>();
+    // Embedded databases that are not there have nothing to be backed up.
+    options->missing_data = CommonOptions::MissingData::made_for_couchdb;
     options->add_data_options(*command);
     options->add_service_options(*command);
     options->add_output_options(*command);

@@ -39,6 +39,7 @@ void add_keys(CLI::App& program, Work& chosen) {
     keys->require_subcommand(1);
     auto* create = keys->add_subcommand("create", "Make an API key and print it, once");
     const auto options = std::make_shared<Options>();
+    options->missing_data = CommonOptions::MissingData::made;
     create
         ->add_option("--role", options->roles,
                      "manager, writer, reader or auditor; may be repeated")

@@ -1,7 +1,12 @@
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "davenport/base/file.hpp"
 #include "output.hpp"
 #include "progress_display.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <cerrno>
 
 namespace davenport::cli {
 namespace {
@@ -26,7 +31,27 @@ std::string counts_text(const json::object& counts) {
     return text;
 }
 
+// A file is opened here and now: one that can't be read is told before anything is made or begun.
+Result<RestoreWishes::Source> kind_of(const std::string& source) {
+    struct stat status {};
+    if (stat(source.c_str(), &status) != 0) {
+        if (errno == ENOENT) return RestoreWishes::Source::backup;
+        return fail(posix_error("can't read " + source, errno));
+    }
+    if (S_ISDIR(status.st_mode)) return RestoreWishes::Source::backup;
+    if (!S_ISREG(status.st_mode))
+        return fail(ErrorCode::invalid_argument, "{} is not a regular file", source);
+    const File file(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return fail(posix_error("can't read " + source, errno));
+    return RestoreWishes::Source::file;
+}
+
 int run(Options& options) {
+    const auto kind = kind_of(options.wishes.source);
+    if (!kind) return report(kind.error());
+    options.wishes.kind = *kind;
+    if (*kind == RestoreWishes::Source::file)
+        options.missing_data = CommonOptions::MissingData::made;
     options.wishes.mode = options.exact ? RestoreWishes::Mode::exact : RestoreWishes::Mode::overlay;
     options.wishes.history =
         options.history == "exact" ? RestoreWishes::History::exact : RestoreWishes::History::fresh;

@@ -150,6 +150,7 @@ int run(const CommonOptions& options) {
 void add_serve(CLI::App& program, Work& chosen) {
     auto* command = program.add_subcommand("serve", "Run the service");
     const auto options = std::make_shared<CommonOptions>();
+    options->missing_data = CommonOptions::MissingData::made;
     options->add_data_options(*command);
     command->add_option("--listen", options->listen, "HOST:PORT (default: 127.0.0.1:3000)");
     command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });

@@ -10,6 +10,7 @@ namespace {
 struct Options : CommonOptions {
     std::vector<std::string> ids;
     std::string offline, public_key, head;
+    bool head_given = false;  // an empty one is a mistake, not the wish to go without
 };
 
 Result<json::object> verify(const Options& options) {
@@ -17,11 +18,13 @@ Result<json::object> verify(const Options& options) {
         DAVENPORT_ASSIGN(const auto operations, options.operations());
         return operations->verify(options.ids);
     }
-    DAVENPORT_ASSIGN(const auto keys, VerifyingKey::load_all(options.public_key));
     std::optional<vault::Head> head;
-    if (!options.head.empty()) {
-        DAVENPORT_ASSIGN(head, vault::Head::parse(options.head));
+    if (options.head_given) {
+        auto parsed = vault::Head::parse(options.head);
+        if (!parsed) return fail(parsed.error().code, "--head: {}", parsed.error().message);
+        head = std::move(*parsed);
     }
+    DAVENPORT_ASSIGN(const auto keys, VerifyingKey::load_all(options.public_key));
     DAVENPORT_ASSIGN(const auto found, vault::verify_offline(options.offline, keys, head));
     return service::to_json(found);
 }
@@ -92,17 +95,22 @@ void add_verify(CLI::App& program, Work& chosen) {
                          "check the vault in this directory (a vault's or a data directory) with "
                          "the public key alone: no service, no databases, no configuration, "
                          "nothing written")
-            ->type_name("DIR");
+            ->type_name("DIR")
+            ->check([](const std::string& value) {
+                return value.empty() ? std::string("no directory is named") : std::string();
+            });
     auto* public_key =
         command
             ->add_option("--public-key", options->public_key,
                          "PEM file with the key of `davenport public-key`; of several blocks the "
                          "oldest first")
             ->type_name("FILE");
-    command
-        ->add_option("--head", options->head,
-                     "ID:SHA256 of a backup that must be there, as verify once told its newest")
-        ->needs(offline);
+    auto* head =
+        command
+            ->add_option("--head", options->head,
+                         "ID:SHA256 of a backup that must be there, as verify once told its newest "
+                         "(the whole line \"newest: ID:SHA256\" will do)")
+            ->needs(offline);
     offline->needs(public_key);
     public_key->needs(offline);
     options->add_data_options(*command);
@@ -110,7 +118,10 @@ void add_verify(CLI::App& program, Work& chosen) {
     for (const char* other : {"ID", "--config", "--data", "--couchdb", "--url", "--key"})
         offline->excludes(command->get_option(other));
     options->add_output_options(*command);
-    command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+    command->callback([options, head, &chosen] {
+        options->head_given = head->count() > 0;
+        chosen = [options] { return run(*options); };
+    });
 }
 
 }  // namespace davenport::cli

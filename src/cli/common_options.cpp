@@ -1,6 +1,8 @@
 #include "common_options.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 #include <cstdlib>
 
 namespace davenport::cli {
@@ -43,7 +45,21 @@ Result<config::Settings> CommonOptions::settings() const {
     if (!listen.empty()) overrides.emplace_back("http.listen", listen);
     DAVENPORT_ASSIGN(auto loaded, config::load(config_file, environment, overrides));
     loaded.audit.command = command_;
+    DAVENPORT_TRY(check_data_directory(loaded));
     return loaded;
+}
+
+Result<> CommonOptions::check_data_directory(const config::Settings& loaded) const {
+    if (missing_data == MissingData::made) return {};
+    if (missing_data == MissingData::made_for_couchdb && !loaded.databases.couchdb_url.empty())
+        return {};
+    struct stat status {};
+    // One that is there and can't be used is for whoever opens it to explain.
+    if (stat(loaded.data.directory.c_str(), &status) == 0 || errno != ENOENT) return {};
+    return fail(ErrorCode::not_found,
+                "there is no data directory {}; name one with --data or --config, or a running "
+                "service with --url",
+                loaded.data.directory);
 }
 
 Result<std::unique_ptr<Operations>> CommonOptions::operations() const {

@@ -15,15 +15,24 @@ struct CommonOptions {
     std::string url, key;  // of a running service
     bool json = false;
 
+    // What becomes of a data directory that is not there. To make one is for commands that bring
+    // something to put into it; to any other its absence means that another one was meant.
+    enum class MissingData { refused, made, made_for_couchdb };
+    MissingData missing_data = MissingData::refused;
+
     void add_data_options(CLI::App& command);     // --config --data --couchdb
     void add_service_options(CLI::App& command);  // --url --key
     void add_output_options(CLI::App& command);   // --json
 
-    Result<config::Settings> settings() const;  // they name the command, for the audit log
+    // They name the command, for the audit log. not_found when the data directory is missing and
+    // must not be made.
+    Result<config::Settings> settings() const;
     // On the service at --url, else on the data directory.
     Result<std::unique_ptr<Operations>> operations() const;
 
   private:
+    Result<> check_data_directory(const config::Settings& loaded) const;
+
     std::string command_;  // "keys create"
 };
 

@@ -73,7 +73,7 @@ class LocalOperations final : public Operations {
         request.skip_system = wishes.skip_system;
         request.client_webhook_url = wishes.webhook_url;
         request.by = "command line";
-        const bool upload = std::filesystem::is_regular_file(wishes.source);
+        const bool upload = wishes.kind == RestoreWishes::Source::file;
         if (wishes.run == RestoreWishes::Run::dry) {
             DAVENPORT_ASSIGN(const restore::Report report,
                              upload ? service_->dry_run_of_upload(wishes.source, request)

@@ -24,6 +24,7 @@ using TextSink = std::function<Result<>(std::string_view)>;
 
 struct RestoreWishes {
     std::string source;  // a backup's id, or the path of a file that holds a backup doc
+    enum class Source { backup, file } kind = Source::backup;
     std::vector<std::string> skip_components, skip_sessions, skip_system;
     std::string webhook_url;
     enum class Mode { overlay, exact } mode = Mode::overlay;

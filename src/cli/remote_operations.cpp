@@ -92,7 +92,7 @@ class RemoteOperations final : public Operations {
         skip("skip_system", wishes.skip_system);
 
         Result<HttpClient::Answer> sent = HttpClient::Answer{};
-        if (std::filesystem::is_regular_file(wishes.source)) {
+        if (wishes.kind == RestoreWishes::Source::file) {
             if (!wishes.webhook_url.empty())
                 return fail(
                     ErrorCode::invalid_argument,

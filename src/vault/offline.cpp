@@ -45,13 +45,23 @@ void require_head(Verification& verification, const Head& head) {
 }  // namespace
 
 Result<Head> Head::parse(std::string_view text) {
+    constexpr std::string_view label = "newest:", spaces = " \t\r\n";
+    const auto skip_spaces = [&] {
+        text.remove_prefix(std::min(text.find_first_not_of(spaces), text.size()));
+    };
+    skip_spaces();
+    if (text.starts_with(label)) text.remove_prefix(label.size());
+    skip_spaces();
+    text = text.substr(0, text.find_last_not_of(spaces) + 1);
+
     const std::size_t colon = text.rfind(':');
     Head head;
     if (colon != std::string_view::npos) {
         head.id = text.substr(0, colon);
         head.sha256 = text.substr(colon + 1);
     }
-    if (head.id.empty() || head.sha256.size() != 64 ||
+    if (head.id.empty() || head.id.find_first_of(spaces) != std::string::npos ||
+        head.sha256.size() != 64 ||
         head.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
         return fail(ErrorCode::invalid_argument,
                     "a head is ID:SHA256, the id of a backup and 64 hex digits, as `verify` told");

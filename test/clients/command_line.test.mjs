@@ -1,6 +1,7 @@
 // The commands of the binary, on a data directory and on a running service.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
@@ -109,6 +110,61 @@ describe('command line', () => {
     }
   });
 
+  it('makes no data directory where none is meant to be made', async () => {
+    const missing = join(directory, 'missing');
+    const file = join(directory, 'some.json');
+    await writeFile(file, JSON.stringify({ dbs: { athena_components: { docs: [{ _id: 'a' }] } } }));
+    for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['prune'], ['prune', '--dry-run'],
+      ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
+      ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
+      const { code, stdout, stderr } = await run([...args, '--data', missing]);
+      assert.deepEqual([code, stdout], [5, ''], `${args}: ${stderr}`);
+      assert.match(stderr, new RegExp(`there is no data directory ${missing}; name one with --data or --config, or a running service with --url`));
+      assert.ok(!existsSync(missing), args.join(' '));
+    }
+    const here = await run(['list'], { cwd: directory });
+    assert.equal(here.code, 5);
+    assert.match(here.stderr, /no data directory davenport-data;/);
+    for (const [name, args] of Object.entries({
+      key: ['keys', 'create', '--role', 'reader'], app: ['apps', 'create', '--app-id', 'one'], file: ['restore', file],
+    })) {
+      await must([...args, '--data', join(directory, name)]);
+      await must(['list', '--data', join(directory, name)]);
+    }
+    await mkdir(join(directory, 'empty'));
+    await must(['list', '--data', join(directory, 'empty')]);
+    // No server answers: it is the databases that are missed, not the directory.
+    const { stderr } = await run(['backup', '--couchdb', 'http://127.0.0.1:9', '--data', missing]);
+    assert.doesNotMatch(stderr, /no data directory/);
+  });
+
+  it('names a file that it can not read, and touches nothing', async () => {
+    const loop = join(directory, 'loop.json');
+    await symlink(loop, loop);
+    const { code, stderr } = await run(['restore', loop, '--data', join(directory, 'untouched')]);
+    assert.equal(code, 10, stderr);
+    assert.match(stderr, /can't read .*loop\.json: Too many levels of symbolic links/);
+    assert.ok(!existsSync(join(directory, 'untouched')));
+  });
+
+  it('takes a kept head as it was told, and refuses what is none before it reads', async () => {
+    const place = ['--data', join(directory, 'head')];
+    await must(['keys', 'create', '--role', 'reader', ...place]);
+    await must(['backup', ...place]);
+    const key = join(directory, 'public.pem');
+    await writeFile(key, (await must(['public-key', ...place])).stdout);
+    const offline = (head, dir = join(directory, 'head'), pem = key) => run(['verify', '--offline', dir, '--public-key', pem, '--head', head]);
+    const [line] = /^newest: .*$/m.exec((await must(['verify', ...place])).stdout);
+    for (const head of [line, `${line}\n`, line.slice('newest: '.length)]) assert.equal((await offline(head)).code, 0, head);
+    const other = await offline(line.replace(/.$/, (digit) => (digit === '0' ? '1' : '0')));
+    assert.equal(other.code, 9);
+    for (const head of ['', 'newest:', 'x', line.slice(0, -1), `: ${line}`, line.replace(/: .*:/, ': :')]) {
+      const { code, stderr } = await offline(head, '/nowhere', '/nowhere');
+      assert.equal(code, 3, `${head}: ${stderr}`);
+      assert.match(stderr, /--head: a head is ID:SHA256/);
+    }
+  });
+
   it('refuses unknown settings and bad values by name', async () => {
     const file = join(directory, 'config.toml');
     const refused = async (text, named, settings = {}) => {
@@ -131,6 +187,7 @@ describe('command line', () => {
   });
 
   it('a damaged backup is named, and hides no other and stops no new one', async () => {
+    await mkdir(join(directory, 'damaged'));
     const place = ['--data', join(directory, 'damaged')];
     const backup = async () => JSON.parse((await must(['backup', '--json', ...place])).stdout).id;
     const ids = [await backup(), await backup()];

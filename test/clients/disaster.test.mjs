@@ -154,7 +154,7 @@ for (const vault of ['plain', 'encrypted']) describe(`disaster recovery from ${v
   it('refuses to work on the data of another user', async (test) => {
     if (process.getuid() !== 0) return test.skip('needs root');
     const dataDir = join(directory, 'of another');
-    await must(['list', '--data', dataDir]);
+    await must(['keys', 'create', '--role', 'reader', '--data', dataDir]);
     await chown(join(dataDir, 'place'), 65534, 65534);
     const before = await readdir(dataDir);
     const refused = await run(['backup', '--data', dataDir]);

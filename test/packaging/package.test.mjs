@@ -2,7 +2,7 @@
 // installing it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { must, removeDirectory, run, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
@@ -85,6 +85,7 @@ describe('the Debian package', () => {
   it('brings a configuration that the program accepts', async () => {
     const configuration = join(root, 'etc/davenport/davenport.toml');
     assert.match(await readFile(configuration, 'utf8'), /^directory = "\/var\/lib\/davenport"$/m);
+    await mkdir(join(directory, 'data'));
     await must(['list', '--config', configuration, '--data', join(directory, 'data')]);
   });
 

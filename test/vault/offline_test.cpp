@@ -182,6 +182,13 @@ TEST_CASE("a head may have been followed, and removed in the regular way") {
     CHECK(vault.findings(head) == "");
     must(vault.open()->remove("b4", "retention"));
     CHECK(vault.findings(head) == "");
+    const Head line = must(Head::parse("newest: " + head.id + ":" + head.sha256 + "\n"));
+    CHECK(line.id == head.id);
+    CHECK(line.sha256 == head.sha256);
+    CHECK(Head::parse("").error().code == ErrorCode::invalid_argument);
+    CHECK(Head::parse("newest: ").error().code == ErrorCode::invalid_argument);
+    CHECK(Head::parse("newest: :" + head.sha256).error().code == ErrorCode::invalid_argument);
+    CHECK(Head::parse("oldest: b4:" + head.sha256).error().code == ErrorCode::invalid_argument);
     CHECK(Head::parse("b4").error().code == ErrorCode::invalid_argument);
     CHECK(Head::parse("b4:" + std::string(63, 'a')).error().code == ErrorCode::invalid_argument);
     CHECK(Head::parse(":" + std::string(64, 'a')).error().code == ErrorCode::invalid_argument);

@@ -14,7 +14,7 @@ namespace davenport::vault {
 struct Head {
     std::string id;
     std::string sha256;  // of the manifest, hex
-    // ID:SHA256; invalid_argument when it is something else.
+    // ID:SHA256, or the line "newest: ID:SHA256" of `verify`; invalid_argument when it is neither.
     static Result<Head> parse(std::string_view text);
 };
 
