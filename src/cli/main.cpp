@@ -29,6 +29,18 @@ void hide_secrets(int count, char** arguments) {
     }
 }
 
+// "A subcommand is required" is true of a mistyped one, too, and of no help. Empty: nothing was
+// mistyped.
+std::string unknown_command(const CLI::App& program) {
+    const CLI::App* at = &program;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    if (at->get_require_subcommand_min() == 0) return "";
+    for (const std::string& word : program.remaining(true))
+        return fmt::format("unknown {} \"{}\"", word.starts_with('-') ? "option" : "command",
+                           word.substr(0, word.find('=')));
+    return "";
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -71,6 +83,12 @@ int main(int count, char** arguments) {
 
     try {
         program.parse(count, arguments);
+    } catch (const CLI::RequiredError& error) {
+        if (const std::string unknown = unknown_command(program); !unknown.empty())
+            fmt::print(stderr, "davenport: {}\nRun with --help for more information.\n", unknown);
+        else
+            program.exit(error);
+        return exit_usage;
     } catch (const CLI::ParseError& error) {
         const int code = program.exit(error);
         return code == 0 ? exit_success : exit_usage;

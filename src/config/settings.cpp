@@ -1,6 +1,7 @@
 #include "davenport/config/settings.hpp"
 
 #include "davenport/base/encoding.hpp"
+#include "davenport/base/file.hpp"
 #include "toml.hpp"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct Row {
     std::int64_t maximum = 0;
 };
 
+constexpr std::uint64_t longest_file = 1 << 20;
 constexpr std::int64_t any = std::int64_t{1} << 50;
 
 #define DAVENPORT_SETTING(section, name) \
@@ -235,13 +237,30 @@ Result<> set_node(const Row& row, Settings& settings, const toml::node& node,
     return {};
 }
 
+// To forget them is the likeliest mistake, and what the parser makes of such a value (an address is
+// a bad time to it) leads nowhere.
+std::string_view hint(std::string_view text, std::size_t line) {
+    for (; line > 1 && !text.empty(); --line)
+        text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+    text = text.substr(0, text.find('\n'));
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) return "";
+    const std::string_view value = text.substr(equals + 1);
+    const bool bare = value.find_first_not_of(" \t\r") != std::string_view::npos &&
+                      value.find_first_of("\"'") == std::string_view::npos;
+    return bare ? " (a text needs quotes)" : "";
+}
+
 Result<> load_file(const std::string& file, Settings& settings) {
+    const auto text = read_file(file, longest_file);
+    if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
     toml::table document;
     try {
-        document = toml::parse_file(file);
+        document = toml::parse(*text, file);
     } catch (const toml::parse_error& error) {
-        return fail(ErrorCode::invalid_argument, "{}, line {}: {}", file, error.source().begin.line,
-                    error.description());
+        const std::size_t line = error.source().begin.line;
+        return fail(ErrorCode::invalid_argument, "{}, line {}: {}{}", file, line,
+                    error.description(), hint(*text, line));
     }
     for (const auto& [section_key, section_node] : document) {
         const std::string_view section = section_key.str();

@@ -1,8 +1,24 @@
 #include "tls.hpp"
 
+#include "davenport/base/file.hpp"
+
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
 namespace davenport::http {
+namespace {
+
+constexpr std::uint64_t longest_pem = 1 << 20;
+
+// OpenSSL would not say why it can't read a file.
+Result<std::string> read_pem(std::string_view setting, const std::string& file) {
+    auto text = read_file(file, longest_pem);
+    if (!text)
+        return fail(ErrorCode::invalid_argument, "http.{}: {}", setting, text.error().message);
+    return text;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<boost::asio::ssl::context>> make_tls_context(
     const std::string& certificate_file, const std::string& key_file) {
@@ -16,13 +32,20 @@ Result<std::unique_ptr<boost::asio::ssl::context>> make_tls_context(
     // Without it OpenSSL asks for the key's passphrase on the terminal.
     context->set_password_callback(
         [](std::size_t, ssl::context::password_purpose) { return std::string(); }, error);
-    context->use_certificate_chain_file(certificate_file, error);
-    if (error)
-        return fail(ErrorCode::invalid_argument, "TLS certificate {}: {}", certificate_file,
-                    error.message());
-    context->use_private_key_file(key_file, ssl::context::pem, error);
-    if (error)
-        return fail(ErrorCode::invalid_argument, "TLS key {}: {}", key_file, error.message());
+    // Named as an operator knows them.
+    const auto wrong = [](std::string_view setting, const std::string& file,
+                          const boost::system::error_code& reason) {
+        return fail(ErrorCode::invalid_argument, "http.{}: {}: {}", setting, file,
+                    reason.message());
+    };
+    DAVENPORT_ASSIGN(const std::string certificate,
+                     read_pem("tls_certificate_file", certificate_file));
+    context->use_certificate_chain(boost::asio::buffer(certificate), error);
+    if (error) return wrong("tls_certificate_file", certificate_file, error);
+    DAVENPORT_ASSIGN(std::string key, read_pem("tls_key_file", key_file));
+    context->use_private_key(boost::asio::buffer(key), ssl::context::pem, error);
+    OPENSSL_cleanse(key.data(), key.size());
+    if (error) return wrong("tls_key_file", key_file, error);
     return context;
 }
 

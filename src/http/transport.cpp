@@ -29,6 +29,17 @@ std::chrono::milliseconds tick_of(const ServerOptions& options) {
     return std::clamp(shortest / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(250));
 }
 
+// A port that is taken may be free again in a moment; an address that is not this machine's, or a
+// port that this user may not have, will be the same.
+ErrorCode listen_error(const error_code& error) {
+    if (error == net::error::address_in_use) return ErrorCode::already_exists;
+    if (error == boost::system::errc::address_not_available ||
+        error == boost::system::errc::address_family_not_supported ||
+        error == boost::system::errc::permission_denied)
+        return ErrorCode::invalid_argument;
+    return ErrorCode::io;
+}
+
 }  // namespace
 
 Transport::Transport(const ServerOptions& options, const Router& router, WorkerPool& pool,
@@ -68,16 +79,16 @@ Result<> Transport::start() {
     const auto found = tcp::resolver(io_).resolve(options_.host, std::to_string(options_.port),
                                                   tcp::resolver::passive, error);
     if (error || found.empty())
-        return fail(ErrorCode::invalid_argument, "cannot resolve listening host {}: {}",
-                    options_.host, error.message());
+        return fail(ErrorCode::invalid_argument, "http.listen: can't resolve {}: {}", options_.host,
+                    error.message());
     const tcp::endpoint endpoint = *found.begin();
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(net::socket_base::max_listen_connections, error);
     if (error)
-        return fail(error == net::error::address_in_use ? ErrorCode::already_exists : ErrorCode::io,
-                    "cannot listen on {}:{}: {}", options_.host, options_.port, error.message());
+        return fail(listen_error(error), "http.listen: can't listen on {}:{}: {}", options_.host,
+                    options_.port, error.message());
     port_ = acceptor_.local_endpoint(error).port();
 
     schedule_tick();

@@ -2,8 +2,11 @@
 
 #include "davenport/base/file.hpp"
 #include "davenport/blobs/blob_store.hpp"
+#include "setting_error.hpp"
 
-#include <filesystem>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <cerrno>
 
 namespace davenport::service {
 namespace {
@@ -12,9 +15,7 @@ constexpr std::size_t longest_key_file = 64 * 1024;
 
 Result<std::string> read_key_file(std::string_view setting, const std::string& path) {
     auto text = read_file(path, longest_key_file);
-    if (!text)
-        return fail(ErrorCode::invalid_argument, "encryption.{}: {}", setting,
-                    text.error().message);
+    if (!text) return unusable(fmt::format("encryption.{}", setting), text.error());
     return text;
 }
 
@@ -67,10 +68,27 @@ Result<std::unique_ptr<vault::Vault>> open_vault(const config::Settings& setting
                                                  const Clock& clock) {
     const std::string directory = settings.data.directory + "/vault";
     DAVENPORT_ASSIGN(auto ring, load_key_ring(settings));
-    if (!std::filesystem::is_directory(directory))
+    struct stat status {};
+    const bool found = stat(directory.c_str(), &status) == 0;
+    if (!found && errno != ENOENT && errno != ENOTDIR)
+        return unusable("data.directory", posix_error("can't read " + directory, errno));
+    if (!found || !S_ISDIR(status.st_mode))
         return fail(ErrorCode::not_found, "there is no vault {}", directory);
     DAVENPORT_ASSIGN(auto blobs, blobs::open_directory(directory));
     return vault::Vault::open(std::move(blobs), clock, std::move(ring));
+}
+
+void warn_of_open_keys(const config::Settings& settings) {
+    const auto& chosen = settings.encryption;
+    std::vector<std::string> files = chosen.old_key_files;
+    files.insert(files.end(), {chosen.key_file, chosen.identity_file});
+    for (const std::string& file : files) {
+        struct stat status {};
+        if (file.empty() || stat(file.c_str(), &status) != 0) continue;
+        if (const mode_t open = status.st_mode & 077; open != 0)
+            spdlog::warn("the key file {} is open to other users (mode {:04o}): chmod 600 {}", file,
+                         status.st_mode & 07777, file);
+    }
 }
 
 Result<> check_keys(const config::Settings& settings) {

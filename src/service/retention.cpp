@@ -161,8 +161,9 @@ Result<> Retention::unpin(std::string_view backup_id) {
 Result<> Retention::check_removable(std::string_view backup_id) const {
     DAVENPORT_ASSIGN(const auto pins, vault_.pins());
     if (const auto pin = pins.find(std::string(backup_id)); pin != pins.end())
-        return fail(ErrorCode::in_use, "backup {} is pinned{}{}", backup_id,
-                    pin->second.reason.empty() ? "" : ": ", pin->second.reason);
+        return fail(ErrorCode::in_use, "backup {} is pinned{}{}; `davenport unpin {}` lets it go",
+                    backup_id, pin->second.reason.empty() ? "" : ": ", pin->second.reason,
+                    backup_id);
     const auto manifest = vault_.manifest(backup_id);
     // Of a damaged one the vault knows best.
     if (!manifest && manifest.error().code == ErrorCode::corrupt) return {};

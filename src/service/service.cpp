@@ -7,6 +7,7 @@
 #include "impl.hpp"
 #include "measured_stores.hpp"
 #include "reserved_stores.hpp"
+#include "setting_error.hpp"
 #include "user.hpp"
 
 #include <spdlog/spdlog.h>
@@ -19,8 +20,9 @@ namespace {
 constexpr std::uint64_t longest_policy = 1 << 20, longest_place = 4096;
 
 Result<rbac::Policy> load_policy(const std::string& path) {
-    DAVENPORT_ASSIGN(const std::string text, read_file(path, longest_policy));
-    auto policy = rbac::Policy::parse(text);
+    const auto text = read_file(path, longest_policy);
+    if (!text) return unusable("access.policy_file", text.error());
+    auto policy = rbac::Policy::parse(*text);
     if (!policy)
         return fail(ErrorCode::invalid_argument, "access.policy_file {}: {}", path,
                     policy.error().message);
@@ -143,7 +145,8 @@ Result<std::unique_ptr<Service>> Service::open(const config::Settings& settings,
                                                Background background) {
     const std::string& directory = settings.data.directory;
     DAVENPORT_TRY(check_user(directory));
-    DAVENPORT_TRY(make_private_directory(directory));
+    if (const auto made = make_private_directory(directory); !made)
+        return unusable("data.directory", made.error());
     const auto reserve = std::make_shared<Reserve>(
         directory, static_cast<std::uint64_t>(settings.data.reserve_bytes));
     // To open what is there takes a little space, too.
@@ -159,8 +162,9 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
     impl->show_reserve();
     const std::string& directory = settings.data.directory;
     impl->spool_directory = directory + "/spool";
-    DAVENPORT_TRY(make_private_directory(impl->spool_directory));
-    DAVENPORT_TRY(make_private_directory(directory + "/uploads"));
+    for (const std::string& inner : {impl->spool_directory, directory + "/uploads"})
+        if (const auto made = make_private_directory(inner); !made)
+            return unusable("data.directory", made.error());
     DAVENPORT_ASSIGN(impl->place, load_place(directory));
 
     DAVENPORT_TRY(impl->load_signing_keys());
@@ -190,6 +194,7 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
     DAVENPORT_ASSIGN(impl->vault, vault::Vault::open(std::move(blobs), impl->clock, std::move(ring),
                                                      {impl->signing_key, impl->public_keys}));
     DAVENPORT_TRY(impl->warn_of_foreign_keys());
+    if (background == Background::run) warn_of_open_keys(settings);
 
     if (!settings.access.policy_file.empty()) {
         DAVENPORT_ASSIGN(impl->own_policy, load_policy(settings.access.policy_file));

@@ -1,4 +1,5 @@
 #include "impl.hpp"
+#include "setting_error.hpp"
 
 #include <spdlog/spdlog.h>
 #include <algorithm>
@@ -8,13 +9,15 @@ namespace davenport::service {
 // A key file that was named must exist: with a new key in place of one that is missing by mistake,
 // nothing from before could be checked any more.
 Result<> Service::Impl::load_signing_keys() {
-    auto key = settings.signing.key_file.empty()
-                   ? SigningKey::load_or_create(settings.data.directory + "/signing-key.pem")
+    const bool own = settings.signing.key_file.empty();
+    auto key = own ? SigningKey::load_or_create(settings.data.directory + "/signing-key.pem")
                    : SigningKey::load(settings.signing.key_file);
-    if (!key) return fail(key.error());
+    if (!key) return own ? fail(key.error()) : unusable("signing.key_file", key.error());
     signing_key = std::make_shared<const SigningKey>(std::move(*key));
     if (!settings.signing.earlier_keys_file.empty()) {
-        DAVENPORT_ASSIGN(public_keys, VerifyingKey::load_all(settings.signing.earlier_keys_file));
+        auto earlier = VerifyingKey::load_all(settings.signing.earlier_keys_file);
+        if (!earlier) return unusable("signing.earlier_keys_file", earlier.error());
+        public_keys = std::move(*earlier);
         if (std::find(public_keys.begin(), public_keys.end(), signing_key->public_key()) !=
             public_keys.end())
             return fail(ErrorCode::invalid_argument,

@@ -111,6 +111,14 @@ std::string to_text(const crypto::Identity& identity) {
 
 Result<crypto::Secret> parse_master_key(std::string_view text) {
     const auto lines = lines_of(text);
+    for (const std::string_view line : lines) {
+        if (line.starts_with(identity_prefix))
+            return fail(ErrorCode::invalid_argument,
+                        "this is an identity: use encryption.identity_file");
+        if (line.starts_with(recipient_prefix))
+            return fail(ErrorCode::invalid_argument,
+                        "this is a recipient: use encryption.recipients");
+    }
     if (lines.size() != 1)
         return fail(ErrorCode::invalid_argument, "it holds {} keys instead of one", lines.size());
     const auto bytes = from_base64(lines[0]);

@@ -14,6 +14,8 @@ constexpr std::string_view prefix = "keys/";
 constexpr std::string_view data_key_label = "davenport data key 1";
 constexpr std::uint64_t max_key_bytes = 64 * 1024;
 constexpr std::size_t id_bytes = 16;
+constexpr std::string_view where_keys_come_from =
+    "see the settings encryption.key_file, old_key_files and identity_file";
 
 std::string id_of(const crypto::PublicKey& key) {
     return to_hex(as_bytes(sha256(crypto::as_text(key))).substr(0, id_bytes));
@@ -189,9 +191,8 @@ Result<> Keys::check() const {
             wanted.insert(key.opened_by.begin(), key.opened_by.end());
     if (wanted.empty()) return {};
     return fail(ErrorCode::locked,
-                "the backups are encrypted with keys that are not configured: {} (see the settings "
-                "encryption.key_file, old_key_files and identity_file)",
-                joined(wanted));
+                "the backups are encrypted with keys that are not configured: {} ({})",
+                joined(wanted), where_keys_come_from);
 }
 
 Result<std::uint64_t> Keys::rotate() {
@@ -199,7 +200,17 @@ Result<std::uint64_t> Keys::rotate() {
         return fail(ErrorCode::invalid_argument, "no key is configured to encrypt with");
     const std::lock_guard lock(mutex_);
     DAVENPORT_ASSIGN(const auto keys, list());
-    for (const VaultKey& key : keys) DAVENPORT_TRY(open_vault_key(key.id));
+    for (const VaultKey& key : keys) {
+        const auto opened = open_vault_key(key.id);
+        if (opened) continue;
+        Error error = opened.error();
+        if (error.code == ErrorCode::locked)
+            error.message = fmt::format(
+                "the vault's key {}{} can't be rewrapped: it can be opened with {} alone, and none "
+                "of these is configured ({})",
+                prefix, key.id, fmt::join(key.opened_by, ", "), where_keys_come_from);
+        return fail(std::move(error));
+    }
     std::uint64_t changed = 0;
     for (const VaultKey& key : keys) {
         DAVENPORT_ASSIGN(const bool rewrapped, rewrap(key));

@@ -102,8 +102,8 @@ Result<> check_free(const blobs::BlobStore& store, const ChainNode& node, const 
                     const Removal& why, std::int64_t now_ms) {
     DAVENPORT_ASSIGN(const auto pin, find_pin(store, node.id));
     if (pin)
-        return fail(ErrorCode::in_use, "backup {} is pinned{}{}", node.id,
-                    pin->reason.empty() ? "" : ": ", pin->reason);
+        return fail(ErrorCode::in_use, "backup {} is pinned{}{}; `davenport unpin {}` lets it go",
+                    node.id, pin->reason.empty() ? "" : ": ", pin->reason, node.id);
     const std::int64_t now = std::min(now_ms, why.now_ms.value_or(now_ms));
     if (manifest && manifest->locked_until_ms > now)
         return fail(ErrorCode::in_use, "backup {} is locked until {}", node.id,

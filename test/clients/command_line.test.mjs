@@ -38,6 +38,15 @@ describe('command line', () => {
     }
   });
 
+  it('says which word it does not know', async () => {
+    for (const [args, pattern] of [[['bakcup'], /unknown command "bakcup"/], [['keys', 'craete', '--role', 'x'], /unknown command "craete"/],
+      [['--daat=x'], /unknown option "--daat"/], [['keys'], /subcommand is required/], [['keys', 'create', 'x'], /--role is required/]]) {
+      const { code, stderr } = await run(args, { cwd: directory });
+      assert.equal(code, 2);
+      assert.match(stderr, pattern);
+    }
+  });
+
   const connections = {
     'on the data directory': () => [['--data', fixture.dataDir], fixture.settings],
     'on a running service': () => [['--url', fixture.url, '--key', `${fixture.key.api_key}:${fixture.key.api_secret}`], {}],
@@ -184,6 +193,35 @@ describe('command line', () => {
     assert.ok(code > 0);
     const taken = await run(['serve', '--data', join(directory, 'd'), '--listen', new URL(fixture.url).host], { timeoutMs: 20_000 });
     assert.ok(taken.code > 0, 'an address in use ends the start');
+  });
+
+  it('tells which setting names what can not be used, as bad input', async () => {
+    const file = join(directory, 'a file');
+    await writeFile(file, 'nothing of use');
+    const place = join(directory, 'usable');
+    await mkdir(place);
+    const own = { DAVENPORT_HTTP_TLS_CERTIFICATE_FILE: file, DAVENPORT_HTTP_TLS_KEY_FILE: file };
+    const refused = async (named, settings, data = place, listen = '127.0.0.1:0') => {
+      const { code, stderr } = await run(['serve', '--data', data, '--listen', listen], { settings, timeoutMs: 20_000 });
+      assert.match(stderr, named);
+      assert.equal(code, 3, stderr);
+    };
+    const missing = (setting) => new RegExp(`${setting}: can't read /none: No such file or directory`);
+    await refused(missing('signing.key_file'), { DAVENPORT_SIGNING_KEY_FILE: '/none' });
+    await refused(/signing\.key_file: .*a file: it is not the PEM/, { DAVENPORT_SIGNING_KEY_FILE: file });
+    await refused(missing('signing.earlier_keys_file'), { DAVENPORT_SIGNING_EARLIER_KEYS_FILE: '/none' });
+    await refused(missing('access.policy_file'), { DAVENPORT_ACCESS_POLICY_FILE: '/none' });
+    await refused(missing('encryption.key_file'), { DAVENPORT_ENCRYPTION_KEY_FILE: '/none' });
+    await refused(missing('http.tls_certificate_file'), { ...own, DAVENPORT_HTTP_TLS_CERTIFICATE_FILE: '/none' });
+    await refused(/http\.tls_certificate_file: .*a file: /, own);
+    await refused(/data\.directory: .*a file: Not a directory/, {}, file);
+    await refused(/data\.directory: .*Not a directory/, {}, join(file, 'below'));
+    await refused(/data\.directory: .*: No such file or directory/, {}, '/proc/nothing/here');
+    await refused(/http\.listen: can't listen on 192\.0\.2\.1:3000: Cannot assign/, {}, place, '192.0.2.1:3000');
+    // It may be free again in a moment.
+    const taken = await run(['serve', '--data', place, '--listen', new URL(fixture.url).host], { timeoutMs: 20_000 });
+    assert.equal(taken.code, 6);
+    assert.match(taken.stderr, /http\.listen: .*in use/);
   });
 
   it('a damaged backup is named, and hides no other and stops no new one', async () => {

@@ -1,6 +1,6 @@
 // A service whose vault is encrypted, under a master key and for recipients.
 import assert from 'node:assert/strict';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { chmod, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { canonicalJson } from '../../scripts/lib/canonical_json.mjs';
@@ -127,6 +127,26 @@ describe('encryption', () => {
       ({ api } = fixture);
     });
 
+    it('says which key a rotation lacks, takes no identity for a master key, and warns of an open key file', async () => {
+      const lacking = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'other.key') };
+      const rotated = await run(['encryption', 'rotate', '--data', directory], { settings: lacking });
+      assert.equal(rotated.code, locked);
+      assert.match(rotated.stderr, /keys\/[0-9a-f]+ can't be rewrapped: it can be opened with master-[0-9a-f]+ alone.*encryption\.key_file/);
+
+      const identity = join(directory, 'own.identity');
+      await must(['encryption', 'generate', '--recipient', identity]);
+      const wrong = await run(['list', '--data', directory], { settings: { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: identity } });
+      assert.equal(wrong.code, 3);
+      assert.match(wrong.stderr, /this is an identity: use encryption\.identity_file/);
+
+      const warning = `the key file ${join(directory, 'one.key')} is open to other users (mode 0640)`;
+      assert.ok(!fixture.service.log.includes(warning));
+      await chmod(join(directory, 'one.key'), 0o640);
+      await restart({});
+      assert.ok(fixture.service.log.includes(warning), fixture.service.log);
+      await chmod(join(directory, 'one.key'), 0o600);
+    });
+
     it('rotates keys without touching a segment', async () => {
       await must(['encryption', 'generate', join(directory, 'two.key')]);
       await restart({
@@ -141,7 +161,7 @@ describe('encryption', () => {
       const { rewrapped } = JSON.parse(rotated.stdout);
       assert.ok(rewrapped > 0);
       const audited = (await api.expect(200, 'GET', '/ak/api/v3/audit?limit=50')).json.entries
-        .filter((line) => line.action === 'encryption.rotate');
+        .filter((line) => line.action === 'encryption.rotate').slice(-2);
       assert.deepEqual(audited.map((line) => line.outcome), ['begun', 'done']);
       assert.equal(audited[1].details.rewrapped, String(rewrapped));
       assert.deepEqual(await segments(), before);

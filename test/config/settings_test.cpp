@@ -85,7 +85,15 @@ TEST_CASE("an unknown key or a bad value is named") {
     CHECK_THAT(refusal(load_text("[http\n")), Contains("line 1"));
     CHECK_THAT(refusal(load_text("[http]\n[[ }\n")), Contains("line 2"));
     CHECK_THAT(refusal(load_text("[http]\n\u00e9 = 3\n")), Contains("line 2"));
-    CHECK_THAT(refusal(config::load(directory / "missing.toml", {}, {})), Contains("missing.toml"));
+    CHECK(refusal(config::load(directory / "missing.toml", {}, {})) ==
+          "can't read " + (directory / "missing.toml") + ": No such file or directory");
+    CHECK_THAT(refusal(config::load("/", {}, {})), Contains("can't read /: Is a directory"));
+    CHECK_THAT(refusal(load_text("[http]\nlisten = 127.0.0.1:3000\nworkers = 3\n")),
+               Contains("line 2") && Contains("(a text needs quotes)"));
+    CHECK_THAT(refusal(load_text("[http]\n\nlisten = localhost:3000")),
+               Contains("line 3") && Contains("(a text needs quotes)"));
+    CHECK_THAT(refusal(load_text("[http]\nlisten = \"127.0.0.1:3000\n")),
+               Contains("line 2") && !Contains("quotes"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WOKERS=3"}, {})),
                Contains("DAVENPORT_HTTP_WOKERS"));
     CHECK_THAT(refusal(config::load("", {"DAVENPORT_HTTP_WORKERS=three"}, {})),

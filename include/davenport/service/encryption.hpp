@@ -17,6 +17,9 @@ Result<vault::KeyRing> load_key_ring(const config::Settings& settings);
 Result<std::unique_ptr<vault::Vault>> open_vault(const config::Settings& settings,
                                                  const Clock& clock);
 
+// Logs a warning for every key file that others than its owner have access to.
+void warn_of_open_keys(const config::Settings& settings);
+
 // Whether the configured keys open the backups there are; `locked` names those that are missing. A
 // machine that only closes needs none.
 Result<> check_keys(const config::Settings& settings);
