@@ -32,20 +32,21 @@ Result<std::unique_ptr<boost::asio::ssl::context>> make_tls_context(
     // Without it OpenSSL asks for the key's passphrase on the terminal.
     context->set_password_callback(
         [](std::size_t, ssl::context::password_purpose) { return std::string(); }, error);
-    // Named as an operator knows them.
-    const auto wrong = [](std::string_view setting, const std::string& file,
-                          const boost::system::error_code& reason) {
-        return fail(ErrorCode::invalid_argument, "http.{}: {}: {}", setting, file,
-                    reason.message());
-    };
     DAVENPORT_ASSIGN(const std::string certificate,
                      read_pem("tls_certificate_file", certificate_file));
     context->use_certificate_chain(boost::asio::buffer(certificate), error);
-    if (error) return wrong("tls_certificate_file", certificate_file, error);
+    if (error)
+        return fail(ErrorCode::invalid_argument,
+                    "http.tls_certificate_file: {} is not a certificate chain in PEM ({})",
+                    certificate_file, error.message());
     DAVENPORT_ASSIGN(std::string key, read_pem("tls_key_file", key_file));
     context->use_private_key(boost::asio::buffer(key), ssl::context::pem, error);
     OPENSSL_cleanse(key.data(), key.size());
-    if (error) return wrong("tls_key_file", key_file, error);
+    if (error)
+        return fail(ErrorCode::invalid_argument,
+                    "http.tls_key_file: {} is not the certificate's private key, in PEM and "
+                    "without a passphrase ({})",
+                    key_file, error.message());
     return context;
 }
 

@@ -213,7 +213,7 @@ describe('command line', () => {
     await refused(missing('access.policy_file'), { DAVENPORT_ACCESS_POLICY_FILE: '/none' });
     await refused(missing('encryption.key_file'), { DAVENPORT_ENCRYPTION_KEY_FILE: '/none' });
     await refused(missing('http.tls_certificate_file'), { ...own, DAVENPORT_HTTP_TLS_CERTIFICATE_FILE: '/none' });
-    await refused(/http\.tls_certificate_file: .*a file: /, own);
+    await refused(/http\.tls_certificate_file: .*a file is not a certificate chain in PEM/, own);
     await refused(/data\.directory: .*a file: Not a directory/, {}, file);
     await refused(/data\.directory: .*Not a directory/, {}, join(file, 'below'));
     await refused(/data\.directory: .*: No such file or directory/, {}, '/proc/nothing/here');

@@ -173,9 +173,9 @@ TEST_CASE("a certificate that cannot be used stops the start") {
     };
     CHECK(error(directory / "missing", one.key).find("missing") != std::string::npos);
     CHECK(error(directory / "garbage", one.key).find("garbage") != std::string::npos);
-    CHECK(error(one.certificate, directory / "missing") ==
-          "http.tls_key_file: can't read " + (directory / "missing") +
-              ": No such file or directory");
+    CHECK(error(one.certificate, directory / "missing") == "http.tls_key_file: can't read " +
+                                                               (directory / "missing") +
+                                                               ": No such file or directory");
     CHECK(error(one.certificate, directory / "garbage").find("garbage") != std::string::npos);
     CHECK(error(one.certificate, two.key).find("two.key") != std::string::npos);
 }

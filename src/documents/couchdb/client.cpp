@@ -63,7 +63,8 @@ Result<> check(const CouchdbOptions& options) {
         return fail(ErrorCode::invalid_argument,
                     "there is a password for CouchDB but no user name");
     if (!options.ca_file.empty() && !std::ifstream(options.ca_file))
-        return fail(ErrorCode::invalid_argument, "databases.couchdb_ca_file: can't read {}", options.ca_file);
+        return fail(ErrorCode::invalid_argument, "databases.couchdb_ca_file: can't read {}",
+                    options.ca_file);
     for (const std::uint64_t timeout_ms : {options.connect_timeout_ms, options.stall_timeout_ms})
         if (timeout_ms == 0 || timeout_ms > longest_timeout_ms)
             return fail(ErrorCode::invalid_argument, "the time-outs for CouchDB must be 1 to {} ms",
