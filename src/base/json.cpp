@@ -1,7 +1,8 @@
 #include "davenport/base/json.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <memory>
+#include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <unordered_set>
 #include <vector>
 
@@ -10,8 +11,7 @@ namespace {
 
 constexpr std::size_t max_depth = 64;
 
-// Boost.JSON keeps the last of several members with one key; this handler runs beside it and only
-// looks for such members, so that no two readers of a request can understand it differently.
+// Finds the first member whose key its object has had before.
 struct DuplicateKeyHandler {
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
@@ -61,6 +61,109 @@ struct DuplicateKeyHandler {
     bool on_comment(json::string_view, Error&) { return true; }
 };
 
+// Builds the value. Unlike Boost.JSON's own parser, it reads numbers that are no integers to the
+// nearest double, and counts members, since an object keeps only the last of those with one key.
+struct Builder {
+    static constexpr std::size_t max_object_size = json::object::max_size();
+    static constexpr std::size_t max_array_size = json::array::max_size();
+    static constexpr std::size_t max_key_size = json::string::max_size();
+    static constexpr std::size_t max_string_size = json::string::max_size();
+
+    json::value_stack stack;
+    std::size_t members = 0;
+    std::string number;  // its parts before the last one
+
+    using Error = json::error_code;
+    bool on_document_begin(Error&) {
+        stack.reset();
+        return true;
+    }
+    bool on_document_end(Error&) { return true; }
+    bool on_object_begin(Error&) { return true; }
+    bool on_object_end(std::size_t size, Error&) {
+        members += size;
+        stack.push_object(size);
+        return true;
+    }
+    bool on_array_begin(Error&) { return true; }
+    bool on_array_end(std::size_t size, Error&) {
+        stack.push_array(size);
+        return true;
+    }
+    bool on_key_part(json::string_view part, std::size_t, Error&) {
+        stack.push_chars(part);
+        return true;
+    }
+    bool on_key(json::string_view part, std::size_t, Error&) {
+        stack.push_key(part);
+        return true;
+    }
+    bool on_string_part(json::string_view part, std::size_t, Error&) {
+        stack.push_chars(part);
+        return true;
+    }
+    bool on_string(json::string_view part, std::size_t, Error&) {
+        stack.push_string(part);
+        return true;
+    }
+    bool on_number_part(json::string_view part, Error&) {
+        number.append(part.data(), part.size());
+        return true;
+    }
+    bool on_int64(std::int64_t value, json::string_view, Error&) {
+        number.clear();
+        stack.push_int64(value);
+        return true;
+    }
+    bool on_uint64(std::uint64_t value, json::string_view, Error&) {
+        number.clear();
+        stack.push_uint64(value);
+        return true;
+    }
+    bool on_double(double value, json::string_view part, Error&) {
+        number.append(part.data(), part.size());
+        double nearest = 0;
+        const char* const end = number.data() + number.size();
+        const auto read = std::from_chars(number.data(), end, nearest);
+        stack.push_double(read.ec == std::errc{} && read.ptr == end ? nearest : value);
+        number.clear();
+        return true;
+    }
+    bool on_bool(bool value, Error&) {
+        stack.push_bool(value);
+        return true;
+    }
+    bool on_null(Error&) {
+        stack.push_null();
+        return true;
+    }
+    bool on_comment_part(json::string_view, Error&) { return true; }
+    bool on_comment(json::string_view, Error&) { return true; }
+};
+
+std::size_t count_members(const json::value& value) {
+    std::size_t members = 0;
+    if (const json::object* object = value.if_object()) {
+        members = object->size();
+        for (const auto& member : *object)
+            if (member.value().is_structured()) members += count_members(member.value());
+    } else if (const json::array* array = value.if_array()) {
+        for (const json::value& element : *array)
+            if (element.is_structured()) members += count_members(element);
+    }
+    return members;
+}
+
+// So that no two readers of a text can understand it differently.
+Result<json::value> refuse_duplicate(std::string_view text, const json::parse_options& options) {
+    json::basic_parser<DuplicateKeyHandler> finder(options);
+    json::error_code error;
+    const std::size_t used = finder.write_some(false, text.data(), text.size(), error);
+    return fail(ErrorCode::invalid_argument,
+                "malformed JSON at byte {}: the key \"{}\" stands twice in one object", used,
+                finder.handler().duplicate);
+}
+
 json::string_view view(std::string_view text) {
     return {text.data(), text.size()};
 }
@@ -72,24 +175,19 @@ Result<json::value> parse_json(std::string_view text) {
         json::parse_options options;
         options.max_depth = max_depth;
 
-        json::basic_parser<DuplicateKeyHandler> checker(options);
+        json::basic_parser<Builder> parser(options);
         json::error_code error;
-        std::size_t used = checker.write_some(false, text.data(), text.size(), error);
-        if (!checker.handler().duplicate.empty())
-            return fail(ErrorCode::invalid_argument,
-                        "malformed JSON at byte {}: the key \"{}\" stands twice in one object",
-                        used, checker.handler().duplicate);
-
-        json::parser parser({}, options);
-        error.clear();
-        used = parser.write_some(text.data(), text.size(), error);
+        const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
         if (error)
             return fail(ErrorCode::invalid_argument, "malformed JSON at byte {}: {}", used,
                         error.message());
         if (used < text.size() && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
             return fail(ErrorCode::invalid_argument,
                         "malformed JSON at byte {}: text after the end of the value", used);
-        return parser.release();
+        json::value value = parser.handler().stack.release();
+        if (count_members(value) != parser.handler().members)
+            return refuse_duplicate(text, options);
+        return value;
     } catch (const std::exception& e) {
         return fail(ErrorCode::too_large, "JSON text of {} bytes can't be held: {}", text.size(),
                     e.what());

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <random>
+
 using namespace davenport;
 
 namespace {
@@ -29,8 +32,27 @@ TEST_CASE("malformed JSON is refused with its position") {
     CHECK_THAT(why("01"), Contains("byte"));
 }
 
+TEST_CASE("numbers are read to the nearest double") {
+    std::mt19937_64 random(20240204);
+    for (int i = 0; i < 20'000; ++i) {
+        const double number =
+            std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 200) - 150);
+        const std::string text = fmt::format("[{:.16e},{}]", number, number);
+        const auto value = parse_json(text);
+        REQUIRE(value);
+        for (const json::value& read : value->get_array())
+            REQUIRE(read.to_number<double>() == number);
+        REQUIRE(*parse_json(to_text(*value)) == *value);
+    }
+    CHECK(parse_json("-0.0")->get_double() == 0);
+    CHECK(std::signbit(parse_json("-0.0")->get_double()));
+    CHECK(parse_json("5e-324")->get_double() == 5e-324);
+    CHECK(parse_json("18446744073709551616")->get_double() == 18446744073709551616.0);
+}
+
 TEST_CASE("a key that stands twice in one object is refused") {
     using Catch::Matchers::Contains;
+    CHECK_THAT(why(R"({"a":{"b":1},"a":2})"), Contains("\"a\" stands twice"));
     CHECK_THAT(why(R"({"a":1,"b":{"a":2},"a":3})"), Contains("\"a\" stands twice"));
     CHECK_THAT(why(R"([{"k":1,"\u006b":2}])"), Contains("\"k\" stands twice"));
     CHECK(parse_json(R"([{"k":1},{"k":2}])"));
