@@ -75,7 +75,7 @@ class MemoryDatabase final : public Database {
     const std::string identity_;
     std::mutex mutex_;
     std::condition_variable change_;
-    std::shared_ptr<MemoryState> state_;  // empty = dropped
+    std::shared_ptr<MemoryState> state_;                                          // empty = dropped
     const std::shared_ptr<std::mutex> returns_ = std::make_shared<std::mutex>();  // of views
     RevisionHasher hasher_;
 };

@@ -89,9 +89,9 @@ void warn_of_emptied(const vault::Vault& vault, const vault::Manifest& manifest)
     const auto before = vault.manifest(manifest.previous_id);
     if (!before) return;
     for (const vault::DatabaseManifest& then : before->databases) {
-        const auto now = std::find_if(
-            manifest.databases.begin(), manifest.databases.end(),
-            [&](const vault::DatabaseManifest& one) { return one.name == then.name; });
+        const auto now =
+            std::find_if(manifest.databases.begin(), manifest.databases.end(),
+                         [&](const vault::DatabaseManifest& one) { return one.name == then.name; });
         if (then.documents == 0 || (now != manifest.databases.end() && now->documents != 0))
             continue;
         spdlog::warn("backup {} holds no document of the database {}; the one before held {}",

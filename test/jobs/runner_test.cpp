@@ -375,8 +375,7 @@ TEST_CASE("a job has ended when its end is recorded, and keeps its result until 
     std::atomic<bool> records = false;
     Options options = patient();
     options.record_end = [&](const Job& job) -> Result<> {
-        if (job.state != State::succeeded || job.result.at("n").to_number<int>() != 7)
-            ++wrong;
+        if (job.state != State::succeeded || job.result.at("n").to_number<int>() != 7) ++wrong;
         ++tries;
         if (!records) return fail(ErrorCode::unavailable, "the log can't be written to");
         return {};
