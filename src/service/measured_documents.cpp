@@ -1,3 +1,4 @@
+#include "davenport/documents/forwarding.hpp"
 #include "measured_stores.hpp"
 #include "operation_times.hpp"
 
@@ -17,13 +18,12 @@ struct Times {
     OperationTimes open, get, find, write, snapshot;
 };
 
-class MeasuredDatabase final : public Database {
+// Not wait_for_change: waiting is what it is for.
+class MeasuredDatabase final : public ForwardingDatabase {
   public:
     MeasuredDatabase(std::shared_ptr<Database> inner, std::shared_ptr<const Times> times)
-        : inner_(std::move(inner)), times_(std::move(times)) {}
+        : ForwardingDatabase(std::move(inner)), times_(std::move(times)) {}
 
-    const std::string& name() const override { return inner_->name(); }
-    Result<DatabaseInfo> info() override { return inner_->info(); }
     Result<std::unique_ptr<Snapshot>> snapshot() override {
         return times_->snapshot.measure([&] { return inner_->snapshot(); });
     }
@@ -65,22 +65,14 @@ class MeasuredDatabase final : public Database {
     Result<> set_security(std::string_view text) override {
         return times_->write.measure([&] { return inner_->set_security(text); });
     }
-    Result<> ensure_index(std::string_view index, std::span<const std::string> fields) override {
-        return inner_->ensure_index(index, fields);
-    }
     Result<std::vector<Document>> find(const Query& query) override {
         return times_->find.measure([&] { return inner_->find(query); });
     }
     Result<std::uint64_t> count(const Query& query) override {
         return times_->find.measure([&] { return inner_->count(query); });
     }
-    // Waiting is what it is for.
-    Result<bool> wait_for_change(std::string_view since, std::uint64_t timeout_ms) override {
-        return inner_->wait_for_change(since, timeout_ms);
-    }
 
   private:
-    const std::shared_ptr<Database> inner_;
     const std::shared_ptr<const Times> times_;
 };
 

@@ -47,6 +47,12 @@ class Steps final : public davenport::test::ForwardingDatabase {
         if (id.starts_with("claim:")) ++claims_read;
         return inner_->get(id, options);
     }
+    Result<std::vector<std::optional<documents::Document>>> get_many(
+        std::span<const std::string> ids) override {
+        for (const std::string& id : ids)
+            if (id.starts_with("claim:")) ++claims_read;
+        return inner_->get_many(ids);
+    }
 
     Before before_claims, before_rows;
     After after_claims, after_rows;
