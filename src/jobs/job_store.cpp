@@ -22,23 +22,11 @@ Result<> JobStore::prepare() {
 }
 
 Result<> JobStore::create(JobDocument& document) {
-    const std::string id = document_id(document.job.id);
-    const json::object body = to_body(document, clock_.now_ms());
-    auto written = documents::retry_transient(
-        [&] { return documents::write_record(*control_, id, body, {}); });
-    if (written) {
-        document.revision = std::move(*written);
-        return {};
-    }
-    if (written.error().code != ErrorCode::conflict) return fail(std::move(written).error());
-    // The conflict may be with a first try of ours whose answer was lost. Since then a runner may
-    // have gone on with it, so all of it counts, not its revision alone.
-    auto present = read(document.job.id);
-    if (present && present->submission == document.submission) {
-        document = std::move(*present);
-        return {};
-    }
-    return fail(ErrorCode::already_exists, "a job with the id {} exists", document.job.id);
+    DAVENPORT_ASSIGN(auto record,
+                     documents::create_record(*control_, document_id(document.job.id),
+                                              to_body(document, clock_.now_ms()), "submission"));
+    DAVENPORT_ASSIGN(document, from_record(std::move(record)));
+    return {};
 }
 
 Result<> JobStore::write(JobDocument& document) {

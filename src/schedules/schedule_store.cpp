@@ -24,23 +24,11 @@ Result<> ScheduleStore::prepare() {
 }
 
 Result<> ScheduleStore::create(ScheduleDocument& document) {
-    const std::string id = document_id(document.schedule.id);
-    const json::object body = to_body(document, options_);
-    auto written = documents::retry_transient(
-        [&] { return documents::write_record(*control_, id, body, {}); });
-    if (written) {
-        document.revision = std::move(*written);
-        return {};
-    }
-    if (written.error().code != ErrorCode::conflict) return fail(std::move(written).error());
-    // The conflict may be with a first try of ours whose answer was lost.
-    auto present = read(document.schedule.id);
-    if (present && present->creation == document.creation) {
-        document = std::move(*present);
-        return {};
-    }
-    return fail(ErrorCode::already_exists, "a schedule with the id {} exists",
-                document.schedule.id);
+    DAVENPORT_ASSIGN(auto record,
+                     documents::create_record(*control_, document_id(document.schedule.id),
+                                              to_body(document, options_), "creation"));
+    DAVENPORT_ASSIGN(document, from_record(std::move(record)));
+    return {};
 }
 
 Result<> ScheduleStore::write(ScheduleDocument& document) {

@@ -74,6 +74,20 @@ inline Result<std::string> write_record(Database& database, std::string_view id,
     return std::move(outcomes.front().revision);
 }
 
+// Writes a new record; its body names its "type" and "id". One that exists is `already_exists`,
+// unless it holds the same random text under `token`: then it is a first try of ours whose answer
+// was lost, and is given back as it stands, since others may have gone on with it.
+inline Result<Record> create_record(Database& database, std::string_view id, json::object body,
+                                    std::string_view token) {
+    auto written = retry_transient([&] { return write_record(database, id, body, {}); });
+    if (written) return Record{std::move(body), std::move(*written)};
+    if (written.error().code != ErrorCode::conflict) return fail(std::move(written).error());
+    auto present = read_record(database, id);
+    if (present && text_or(present->body, token) == text_or(body, token)) return present;
+    return fail(ErrorCode::already_exists, "a {} with the id {} exists", text_or(body, "type"),
+                text_or(body, "id"));
+}
+
 inline Result<> remove_record(Database& database, std::string_view id, std::string_view revision) {
     DocumentWrite write;
     write.id = id;
