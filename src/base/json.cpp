@@ -1,5 +1,7 @@
 #include "davenport/base/json.hpp"
 
+#include "davenport/base/json_handler.hpp"
+
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
@@ -12,19 +14,11 @@ namespace {
 constexpr std::size_t max_depth = 64;
 
 // Finds the first member whose key its object has had before.
-struct DuplicateKeyHandler {
-    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
-
+struct DuplicateKeyHandler : PassingHandler {
     std::vector<std::unordered_set<std::string>> objects;
     std::string key;
     std::string duplicate;
 
-    using Error = json::error_code;
-    bool on_document_begin(Error&) { return true; }
-    bool on_document_end(Error&) { return true; }
     bool on_object_begin(Error&) {
         objects.emplace_back();
         return true;
@@ -33,8 +27,6 @@ struct DuplicateKeyHandler {
         objects.pop_back();
         return true;
     }
-    bool on_array_begin(Error&) { return true; }
-    bool on_array_end(std::size_t, Error&) { return true; }
     bool on_key_part(json::string_view part, std::size_t, Error&) {
         key.append(part.data(), part.size());
         return true;
@@ -49,21 +41,11 @@ struct DuplicateKeyHandler {
         key.clear();
         return true;
     }
-    bool on_string_part(json::string_view, std::size_t, Error&) { return true; }
-    bool on_string(json::string_view, std::size_t, Error&) { return true; }
-    bool on_number_part(json::string_view, Error&) { return true; }
-    bool on_int64(std::int64_t, json::string_view, Error&) { return true; }
-    bool on_uint64(std::uint64_t, json::string_view, Error&) { return true; }
-    bool on_double(double, json::string_view, Error&) { return true; }
-    bool on_bool(bool, Error&) { return true; }
-    bool on_null(Error&) { return true; }
-    bool on_comment_part(json::string_view, Error&) { return true; }
-    bool on_comment(json::string_view, Error&) { return true; }
 };
 
 // Builds the value. Unlike Boost.JSON's own parser, it reads numbers that are no integers to the
 // nearest double, and counts members, since an object keeps only the last of those with one key.
-struct Builder {
+struct Builder : PassingHandler {
     static constexpr std::size_t max_object_size = json::object::max_size();
     static constexpr std::size_t max_array_size = json::array::max_size();
     static constexpr std::size_t max_key_size = json::string::max_size();
@@ -73,19 +55,15 @@ struct Builder {
     std::size_t members = 0;
     std::string number;  // its parts before the last one
 
-    using Error = json::error_code;
     bool on_document_begin(Error&) {
         stack.reset();
         return true;
     }
-    bool on_document_end(Error&) { return true; }
-    bool on_object_begin(Error&) { return true; }
     bool on_object_end(std::size_t size, Error&) {
         members += size;
         stack.push_object(size);
         return true;
     }
-    bool on_array_begin(Error&) { return true; }
     bool on_array_end(std::size_t size, Error&) {
         stack.push_array(size);
         return true;
@@ -137,8 +115,6 @@ struct Builder {
         stack.push_null();
         return true;
     }
-    bool on_comment_part(json::string_view, Error&) { return true; }
-    bool on_comment(json::string_view, Error&) { return true; }
 };
 
 std::size_t count_members(const json::value& value) {

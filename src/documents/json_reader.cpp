@@ -2,6 +2,7 @@
 
 #include "davenport/base/encoding.hpp"
 #include "davenport/base/json.hpp"
+#include "davenport/base/json_handler.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 
@@ -15,34 +16,6 @@ constexpr std::size_t first_capacity = 4096;
 constexpr std::size_t kept_capacity = std::size_t{1} << 20;
 // Shorter integers always fit 64 bits.
 constexpr std::size_t long_number = 19;
-
-// Accepts everything; the parser around it does the checking.
-struct NullHandler {
-    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
-
-    using Error = json::error_code;
-    bool on_document_begin(Error&) { return true; }
-    bool on_document_end(Error&) { return true; }
-    bool on_object_begin(Error&) { return true; }
-    bool on_object_end(std::size_t, Error&) { return true; }
-    bool on_array_begin(Error&) { return true; }
-    bool on_array_end(std::size_t, Error&) { return true; }
-    bool on_key_part(json::string_view, std::size_t, Error&) { return true; }
-    bool on_key(json::string_view, std::size_t, Error&) { return true; }
-    bool on_string_part(json::string_view, std::size_t, Error&) { return true; }
-    bool on_string(json::string_view, std::size_t, Error&) { return true; }
-    bool on_number_part(json::string_view, Error&) { return true; }
-    bool on_int64(std::int64_t, json::string_view, Error&) { return true; }
-    bool on_uint64(std::uint64_t, json::string_view, Error&) { return true; }
-    bool on_double(double, json::string_view, Error&) { return true; }
-    bool on_bool(bool, Error&) { return true; }
-    bool on_null(Error&) { return true; }
-    bool on_comment_part(json::string_view, Error&) { return true; }
-    bool on_comment(json::string_view, Error&) { return true; }
-};
 
 // simdjson says what is wrong but not where; a second parser finds the place.
 Error explain(std::string_view text, simdjson::error_code reason) {
@@ -58,7 +31,7 @@ Error explain(std::string_view text, simdjson::error_code reason) {
     try {
         json::parse_options options;
         options.max_depth = max_json_depth;
-        json::basic_parser<NullHandler> parser(options);
+        json::basic_parser<PassingHandler> parser(options);
         json::error_code error;
         const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
         if (error) return malformed(used, error.message());
