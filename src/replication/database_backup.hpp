@@ -36,6 +36,9 @@ class DatabaseBackup {
     Result<> choose_base();
     Result<bool> is_out_of_reach();
     Result<> copy_changes();
+    Result<> copy_on_base();
+    bool count_fits() const;
+    void forget_base();
     Result<> choose_counting();
     Result<> copy_in_order(documents::DocumentCursor& cursor);
     Result<> copy_unordered(documents::DocumentCursor& cursor);

@@ -28,6 +28,7 @@ class BlurredSnapshot final : public ForwardingSnapshot {
     }
     const documents::DatabaseInfo& info() const override { return info_; }
     bool exact() const override { return false; }
+    std::string reached() const override { return "later"; }
     Result<std::optional<std::uint64_t>> count_by_types(std::span<const std::string>) override {
         return std::optional<std::uint64_t>();
     }
