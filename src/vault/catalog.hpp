@@ -52,8 +52,13 @@ std::vector<Finding> check_links(const Chain& chain);
 // signatures.cpp
 // The backup from which on everything is signed, as a trusted signature says; empty = none does.
 std::string signed_from(const Chain& chain);
-// Whether a backup may be built on this one: it is signed, or it is from before all that is.
+// Whether a backup may be built on this one: it is signed, or it is from before all that is, which
+// holds it by its hash.
 bool is_vouched_for(const Chain& chain, const ChainNode& node);
+// What speaks against the manifest of a kept backup, or nothing: it can't be read, nobody vouches
+// for it, or it is not the one that the next backup follows on. What it says of times, locks and
+// databases then is not to be relied on.
+std::string doubt_about(const Chain& chain, const ChainNode& node);
 struct Signatures {
     std::vector<Finding> findings;
     std::vector<std::string> unsigned_ids;  // from before everything was signed

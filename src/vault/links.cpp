@@ -14,9 +14,11 @@ Finding about(const ChainNode& node, std::string message) {
     return {node.removed ? std::string() : node.id, {}, blob_of(node), std::move(message)};
 }
 
-// Who has no key can't mend: what somebody signed passes over signed ones alone.
+// Nobody makes room for another one with less than that was signed with. A note may be younger than
+// the backup that it stands for.
 bool passes_over(const ChainNode& node, const ChainNode& other) {
-    if (node.trusted_key && !other.trusted_key) return false;
+    if (node.trusted_key.has_value() != other.trusted_key.has_value()) return false;
+    if (!other.removed && other.trusted_key > node.trusted_key) return false;
     return std::find(node.passed_over.begin(), node.passed_over.end(), other.id) !=
            node.passed_over.end();
 }
@@ -24,6 +26,30 @@ bool passes_over(const ChainNode& node, const ChainNode& other) {
 // Whether two may follow on the same one, or both be the first: one could not read the other.
 bool may_stand_beside(const ChainNode& node, const ChainNode& other) {
     return passes_over(node, other) || passes_over(other, node);
+}
+
+// A chain has one end. Another one was put beside it, whatever place it claims, to stand for what
+// was taken away. Asked of a chain with nothing else wrong: any break makes an end.
+void check_end(const Chain& chain, std::vector<Finding>& findings) {
+    std::set<std::string_view> placed;
+    std::map<std::string_view, const ChainNode*> by_id;
+    for (const ChainNode& node : chain.nodes) by_id.emplace(node.id, &node);
+    for (const ChainNode& node : chain.nodes) {
+        placed.insert(node.previous_id);
+        for (const std::string& id : node.passed_over)
+            if (const auto other = by_id.find(id);
+                other != by_id.end() && passes_over(node, *other->second))
+                placed.insert(id);
+    }
+    const ChainNode* end = nullptr;
+    for (const ChainNode& node : chain.nodes) {
+        if (placed.contains(node.id)) continue;
+        if (end)
+            findings.push_back(about(
+                *end,
+                fmt::format("nothing follows on '{}', though it is not the newest", end->id)));
+        end = &node;
+    }
 }
 
 }  // namespace
@@ -99,6 +125,7 @@ std::vector<Finding> check_links(const Chain& chain) {
                                                        follower->id, node.id, node.previous_id)));
         follower = &node;
     }
+    if (findings.empty()) check_end(chain, findings);
     for (const auto& [id, note] : chain.interrupted) {
         const ChainNode* kept = chain.find(id);
         if (note.problem.empty() && kept && note.found_sha256 != kept->sha256)

@@ -9,9 +9,17 @@ namespace {
 Result<std::string> find_vault(const std::string& directory) {
     const std::filesystem::path path(directory);
     std::error_code error;
-    for (const auto& candidate : {path / "vault", path})
-        if (std::filesystem::is_directory(candidate / "manifests", error))
-            return candidate.string();
+    const auto is_vault = [&](const std::filesystem::path& candidate) {
+        return std::filesystem::is_directory(candidate / "manifests", error);
+    };
+    const auto within = path / "vault";
+    // Which one would be proven, must not be for whoever can write there to choose.
+    if (is_vault(path) && is_vault(within))
+        return fail(ErrorCode::invalid_argument,
+                    "{} is a vault and has another one in its folder vault: name the one to verify",
+                    directory);
+    for (const auto& candidate : {path, within})
+        if (is_vault(candidate)) return candidate.string();
     return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
 }
 

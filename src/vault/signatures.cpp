@@ -1,6 +1,7 @@
 #include "catalog.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace davenport::vault {
 namespace {
@@ -25,6 +26,20 @@ std::size_t beginning(const Chain& chain) {
         first = std::min(first, position_of(chain, known));
     }
     return first;
+}
+
+// Those from before signing that what is signed from `first` on holds by hashes. The note of a
+// removed backup is in no hash: what it says of the ones before it counts only when it is signed.
+std::set<std::string_view> held_by_hashes(const Chain& chain, std::size_t first) {
+    std::set<std::string_view> held;
+    const ChainNode* node = &chain.nodes[first];
+    while (!node->previous_id.empty() && (!node->removed || node->trusted_key)) {
+        const ChainNode* before = chain.find(node->previous_id);
+        if (!before || before->sha256 != node->previous_sha256) break;
+        if (!held.insert(before->id).second) break;  // a ring
+        node = before;
+    }
+    return held;
 }
 
 Finding about(const ChainNode& node, std::string message) {
@@ -65,7 +80,26 @@ std::string signed_from(const Chain& chain) {
 
 bool is_vouched_for(const Chain& chain, const ChainNode& node) {
     if (node.trusted_key) return true;
-    return node.key_id.empty() && position_of(chain, node.id) < beginning(chain);
+    if (!node.key_id.empty()) return false;
+    const std::size_t first = beginning(chain);
+    return first == chain.nodes.size() || held_by_hashes(chain, first).contains(node.id);
+}
+
+std::string doubt_about(const Chain& chain, const ChainNode& node) {
+    if (!node.problem.empty()) return fmt::format("its manifest can't be read: {}", node.problem);
+    if (!is_vouched_for(chain, node))
+        return node.key_id.empty()
+                   ? std::string("its manifest is not signed")
+                   : fmt::format(
+                         "its manifest was changed, or the key {} that signed it is not "
+                         "trusted",
+                         node.key_id);
+    for (const ChainNode& follower : chain.nodes)
+        if (follower.previous_id == node.id && follower.previous_sha256 != node.sha256 &&
+            is_vouched_for(chain, follower))
+            return fmt::format("its manifest was changed after the backup {} followed on it",
+                               follower.id);
+    return {};
 }
 
 // Keys follow one another along the chain: a note may be much younger than the manifest whose place
@@ -74,13 +108,19 @@ bool is_vouched_for(const Chain& chain, const ChainNode& node) {
 Signatures check_signatures(const Chain& chain, const std::vector<VerifyingKey>& trusted) {
     Signatures result;
     const std::size_t first = beginning(chain);
+    std::set<std::string_view> held;
+    if (first < chain.nodes.size()) held = held_by_hashes(chain, first);
     std::size_t newest = 0;
     for (std::size_t at = 0; at < chain.nodes.size(); ++at) {
         const ChainNode& node = chain.nodes[at];
         if (!node.problem.empty()) continue;  // check_links told it
         if (node.key_id.empty()) {
-            if (at < first)
+            if (first == chain.nodes.size() || (at < first && held.contains(node.id)))
                 result.unsigned_ids.push_back(node.id);
+            else if (at < first)
+                result.findings.push_back(about(
+                    node, fmt::format("{} is not signed, and nothing that is holds it by its hash",
+                                      what(node))));
             else
                 result.findings.push_back(
                     about(node, fmt::format("{} is not signed, though everything from '{}' on is",
