@@ -62,9 +62,11 @@ int run(const Options& options) {
         if (const json::array* findings = array_member(*verification, "findings"))
             for (const json::value& finding : *findings)
                 if (const json::object* object = finding.if_object())
-                    text += fmt::format("{}  {}  {}: {}\n", text_or(*object, "backup", "-"),
-                                        text_or(*object, "db", "-"), text_or(*object, "object"),
-                                        text_or(*object, "message"));
+                    text += on_one_line(
+                                fmt::format("{}  {}  {}: {}", text_or(*object, "backup", "-"),
+                                            text_or(*object, "db", "-"), text_or(*object, "object"),
+                                            text_or(*object, "message"))) +
+                            '\n';
         text += chain_text(*verification);
         text += fmt::format("{}: {} backups, {} segments, {} attachments, {:.1f} MB read\n",
                             sound ? "sound" : "NOT SOUND", number_or_zero(*verification, "backups"),

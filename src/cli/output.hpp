@@ -4,6 +4,7 @@
 #include "davenport/base/result.hpp"
 
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 namespace davenport::cli {
@@ -25,6 +26,14 @@ inline int print_result(std::string_view text) {
         std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return written ? exit_success
                    : report(Error{ErrorCode::io, "the result could not be written to stdout", {}});
+}
+
+// For what stored bytes say, which may be anybody's: a line that can't pass for two, or for
+// colours.
+inline std::string on_one_line(std::string text) {
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    return text;
 }
 
 inline int print_json(const json::object& object) {

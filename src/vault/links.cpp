@@ -46,8 +46,9 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
         if (placed.contains(node.id)) continue;
         if (end)
             findings.push_back(about(
-                *end,
-                fmt::format("nothing follows on '{}', though it is not the newest", end->id)));
+                node, fmt::format("the chain has two ends, '{}' and '{}': one was put there, or "
+                                  "what led to it was taken away",
+                                  end->id, node.id)));
         end = &node;
     }
 }

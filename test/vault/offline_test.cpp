@@ -1,4 +1,5 @@
 // Offline verification against everything that a hostile hand can do to a vault without the key.
+#include "../src/vault/notes.hpp"
 #include "tamper_support.hpp"
 
 using namespace davenport;
@@ -160,6 +161,82 @@ TEST_CASE("the first backup can't be taken away behind an unsigned note") {
     disk.remove("manifests/b1");
     disk.write("removed/b1", note);
     CHECK_THAT(disk.findings(), Contains("is not signed, though everything from 'b1' on is"));
+}
+
+// It says that it stands where nothing could be read, beside the first backup, before all times.
+TEST_CASE("a forged note makes up for nothing that was taken away") {
+    SignedDisk disk;
+    const bool signed_from_the_first = GENERATE(true, false);
+    if (!signed_from_the_first) disk.fill(*disk.open_with({}), 1, 2);
+    disk.fill(*disk.open(), signed_from_the_first ? 1 : 3, 6);
+    REQUIRE(disk.findings() == "");
+    const auto head = [&](const std::string& id) {
+        return Head{id, to_hex(as_bytes(sha256(disk.read("manifests/" + id))))};
+    };
+    const auto forge = [&](const std::string& id, const std::string& hash,
+                           const SigningKey* by = nullptr) {
+        RemovedNote note;
+        note.id = id;
+        note.sha256 = note.found_sha256 = hash;
+        note.guessed = true;
+        note.passed_over = {"b1", "b2", "b3", "b4", "b5", "b6"};
+        disk.write("removed/" + id, encode(note, by));
+    };
+    SECTION("the end, with its head kept elsewhere") {
+        const Head kept = head("b6");
+        disk.remove("manifests/b6");
+        forge("b6", kept.sha256);
+        CHECK_THAT(disk.findings(kept), Contains("removed/b6"));
+    }
+    SECTION("one in the middle") {
+        const Head kept = head("b4");
+        disk.remove("manifests/b4");
+        forge("b4", kept.sha256);
+        CHECK_FALSE(disk.verify().sound());
+    }
+    SECTION("nor vouches for a foreign backup that follows on it") {
+        forge("x", std::string(64, 'a'));
+        Manifest foreign = backup("y", {}, 0);
+        foreign.previous_id = "x";
+        foreign.previous_sha256 = std::string(64, 'a');
+        disk.write("manifests/y", encode(foreign));
+        CHECK_THAT(disk.findings(), Contains("[y||manifests/y] the manifest is not signed"));
+        CHECK(must(disk.open()->base_for("db"))->segments ==
+              must(disk.open()->manifest("b6")).databases[0].segments);
+    }
+    SECTION("signed with a stolen key, of what came after that was replaced") {
+        const auto old = disk.key;
+        disk.key = new_key();
+        disk.trusted.push_back(disk.key->public_key());
+        disk.fill(*disk.open(), 7, 8);
+        REQUIRE(disk.findings() == "");
+        const Head kept = head("b8");
+        disk.remove("manifests/b8");
+        forge("b8", kept.sha256, old.get());
+        CHECK_THAT(disk.findings(kept), Contains("b8"));
+    }
+    SECTION("and one in the middle, of that time") {
+        const auto old = disk.key;
+        disk.key = new_key();
+        disk.trusted.push_back(disk.key->public_key());
+        disk.fill(*disk.open(), 7, 9);
+        const Head kept = head("b8");
+        disk.remove("manifests/b8");
+        forge("b8", kept.sha256, old.get());
+        CHECK_FALSE(disk.verify().sound());
+    }
+}
+
+TEST_CASE("a vault within a vault is not verified in its place") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 2);
+    SignedDisk copy;
+    fs::copy(disk.root(), copy.root(), fs::copy_options::recursive);
+    fs::copy(copy.root(), disk.path("vault"), fs::copy_options::recursive);
+    fs::remove_all(disk.path("segments"));
+    CHECK(verify_offline(disk.root(), disk.trusted, {}).error().code ==
+          ErrorCode::invalid_argument);
+    CHECK_FALSE(disk.verify().sound());
 }
 
 TEST_CASE("a removal that finds a note which nobody signed writes its own") {
