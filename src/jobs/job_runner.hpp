@@ -42,7 +42,7 @@ class JobRunner final : public Runner {
 
     void work();
     void take_up(JobDocument document);
-    Running claim(JobDocument document);
+    Running claim(JobDocument document, const Kind& kind);
     void run(const Running& running, const Kind& kind);
     void end(const Running& running, const Kind& kind);
     Result<> try_end(RunningJob& running, const Kind& kind);

@@ -66,7 +66,7 @@ void JobRunner::work() {
 void JobRunner::take_up(JobDocument document) {
     const Kind& kind = kinds_.find(document.job.kind)->second;
     const std::string id = document.job.id;
-    const Running running = claim(std::move(document));
+    const Running running = claim(std::move(document), kind);
     if (!running) {
         const std::lock_guard lock(mutex_);
         in_hand_.erase(id);
@@ -81,7 +81,7 @@ void JobRunner::take_up(JobDocument document) {
 
 // Null when the job is not ours: its group is taken, somebody else was faster, or the store failed
 // (then the next scan finds it again).
-JobRunner::Running JobRunner::claim(JobDocument document) {
+JobRunner::Running JobRunner::claim(JobDocument document, const Kind& kind) {
     Job& job = document.job;
     if (!job.group.empty() && !document.decided) {
         const auto holder = take_group(store_.control(), document);
@@ -102,6 +102,14 @@ JobRunner::Running JobRunner::claim(JobDocument document) {
         job.error = {ErrorCode::internal,
                      fmt::format("given up: {} attempts in a row were cut off (a crash or a kill)",
                                  document.crashes),
+                     {}};
+    }
+    if (kind.where == Kind::Where::at_its_place && !document.decided && !document.place.empty() &&
+        document.place != options_.place) {
+        document.decided = State::failed;
+        job.error = {ErrorCode::unavailable,
+                     "the instance that it was asked of left it alone, and this one has another "
+                     "data directory",
                      {}};
     }
     if (!store_.write(document)) return nullptr;

@@ -174,6 +174,7 @@ void Service::Impl::handle_backups() {
     runner->handle(std::string(kind::compaction), std::move(compaction));
 
     jobs::Kind removal;
+    removal.where = jobs::Kind::Where::at_its_place;
     removal.run = [this](jobs::Context& context) -> Result<json::object> {
         const std::string id = text_or(context.job().parameters, "backup_id");
         vault::Removal why;

@@ -29,6 +29,7 @@ json::object prune_to_json(const jobs::Job& prune) {
 
 void Retention::handle_jobs() {
     jobs::Kind prune;
+    prune.where = jobs::Kind::Where::at_its_place;
     prune.run = [this](jobs::Context& context) { return run(context); };
     prune.ended = [](const jobs::Job& job) -> Result<> {
         if (job.state == jobs::State::succeeded)
@@ -41,6 +42,7 @@ void Retention::handle_jobs() {
     runner_.handle(std::string(prune_kind), std::move(prune));
 
     jobs::Kind waiting;
+    waiting.where = jobs::Kind::Where::at_its_place;
     waiting.run = [this](jobs::Context& context) { return wait_and_prune(context); };
     waiting.ended = [](const jobs::Job& job) -> Result<> {
         if (job.state != jobs::State::succeeded)

@@ -205,3 +205,41 @@ TEST_CASE("a waiting job begins where it was submitted, elsewhere when it was le
         CHECK(place_of(wait_for(*third, "first")) == "elsewhere");
     }
 }
+
+TEST_CASE("work that its place alone can do fails elsewhere, and is not done there") {
+    ControlDatabase control(Engine::memory);
+    int done = 0;
+    const auto runner_at = [&](const char* place) {
+        Options options = patient();
+        options.place = place;
+        options.lease = milliseconds(200);
+        options.heartbeat = milliseconds(50);
+        auto runner = make_runner(*control, options);
+        Kind kind = kind_of([&](Context&) -> Result<json::object> {
+            ++done;
+            return json::object{};
+        });
+        kind.where = Kind::Where::at_its_place;
+        runner->handle("work", std::move(kind));
+        return runner;
+    };
+    const auto submitter = runner_at("here");
+    REQUIRE(submitter->submit({"first", "work", "group", {}}));
+    SECTION("elsewhere") {
+        const auto other = runner_at("there");
+        REQUIRE(other->start());
+        const auto found = wait_for(*other, "first");
+        REQUIRE(found);
+        const Job& job = *found;
+        CHECK(job.state == State::failed);
+        CHECK(job.error.code == ErrorCode::unavailable);
+        CHECK(done == 0);
+        REQUIRE(other->submit({"second", "work", "group", {}}));  // the group is free again
+        CHECK(wait_for(*other, "second")->state == State::succeeded);
+    }
+    SECTION("at its place") {
+        REQUIRE(submitter->start());
+        CHECK(wait_for(*submitter, "first")->state == State::succeeded);
+        CHECK(done == 1);
+    }
+}

@@ -62,7 +62,10 @@ struct Kind {
     // Called when the job's end is decided and before the job document says so, after a crash
     // again: must be idempotent. Also for a job that was given up after too many attempts. If it
     // fails, it is tried again later. May be empty.
-    std::function<Result<>(const Job& ended)> ended;
+    std::function<Result<>(const Job& ended)> ended = {};
+    // Whether an instance of another place may do the work of one that left it alone, or can only
+    // end it as failed.
+    enum class Where { anywhere, at_its_place } where = Where::anywhere;
 };
 
 struct Options {
