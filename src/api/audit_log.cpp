@@ -32,7 +32,8 @@ class ExportBody final : public http::BodySource {
 
 class AuditLog {
   public:
-    explicit AuditLog(const Surroundings& surroundings) : log_(surroundings.service.audit()) {}
+    explicit AuditLog(const Surroundings& surroundings)
+        : log_(surroundings.service.audit()), monitor_(surroundings.service.monitor()) {}
 
     http::Response list(const http::Request& request) const {
         const auto parameters = query_parameters(request, {"since", "limit", "skip_cache"});
@@ -69,12 +70,13 @@ class AuditLog {
     }
 
     http::Response verify() const {
-        const auto found = log_.verify({});
+        const auto found = log_.verify([this] { return monitor_.draining(); });
         return found ? answer(200, audit::to_json(*found)) : error_answer(found.error());
     }
 
   private:
     audit::Log& log_;
+    const service::Monitor& monitor_;
 };
 
 }  // namespace

@@ -13,7 +13,12 @@ class Checks {
     explicit Checks(const Surroundings& surroundings) : service_(surroundings.service) {}
 
     http::Response verify(const std::vector<std::string>& ids) const {
-        const auto verification = service_.vault().verify(ids, {});
+        // It may take hours; the service's end does not wait for it.
+        const auto verification =
+            service_.vault().verify(ids, [this](std::uint64_t, std::uint64_t) -> Result<> {
+                if (!service_.monitor().draining()) return {};
+                return fail(ErrorCode::cancelled, "the service is stopping");
+            });
         if (!verification && verification.error().code == ErrorCode::not_found)
             return missing_answer();
         if (!verification) return error_answer(verification.error());

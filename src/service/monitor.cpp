@@ -260,4 +260,8 @@ void Monitor::begin_draining() {
     impl_->draining = true;
 }
 
+bool Monitor::draining() const {
+    return impl_->draining;
+}
+
 }  // namespace davenport::service

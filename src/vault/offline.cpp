@@ -76,16 +76,15 @@ Result<Head> Head::parse(std::string_view text) {
     return head;
 }
 
-Result<Verification> verify_offline(
-    const std::string& directory, const std::vector<VerifyingKey>& keys,
-    const std::optional<Head>& head,
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+Result<Verification> verify_offline(const std::string& directory,
+                                    const std::vector<VerifyingKey>& keys,
+                                    const std::optional<Head>& head) {
     if (keys.empty()) return fail(ErrorCode::invalid_argument, "there is no public key");
     DAVENPORT_ASSIGN(const std::string path, find_vault(directory));
     DAVENPORT_ASSIGN(auto store, blobs::open_read_only(path));
     const SystemClock clock;
     DAVENPORT_ASSIGN(const auto vault, Vault::open(std::move(store), clock, {}, {nullptr, keys}));
-    DAVENPORT_ASSIGN(Verification verification, vault->verify({}, progress));
+    DAVENPORT_ASSIGN(Verification verification, vault->verify({}, {}));
     if (verification.chain.empty() && !head)
         return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
     require_vouching(verification);

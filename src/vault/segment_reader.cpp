@@ -57,7 +57,7 @@ class Reader final : public SegmentReader {
     }
 
     Result<std::vector<Damage>> verify(
-        const std::function<void(std::uint64_t raw_bytes)>& checked) override {
+        const std::function<Result<>(std::uint64_t raw_bytes)>& checked) override {
         std::vector<Damage> damage;
         std::uint64_t tombstones = 0;
         Decompressor decompressor;
@@ -80,7 +80,7 @@ class Reader final : public SegmentReader {
             } else if (!read) {
                 return fail(std::move(read).error());
             }
-            if (checked) checked(frame.raw_length);
+            if (checked) DAVENPORT_TRY(checked(frame.raw_length));
         }
         DAVENPORT_TRY(verify_whole(tombstones, damage));
         return damage;

@@ -9,7 +9,7 @@ namespace davenport::vault {
 
 namespace {
 
-using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+using Progress = Vault::VerifyProgress;
 
 constexpr std::size_t max_named_documents = 5;
 
@@ -68,9 +68,13 @@ class Verifier {
             check_pins();
         }
         plan_attachments();
-        for (const auto& [name, segment] : segments_) check_segment(segment);
-        for (const auto& [hash, attachment] : attachments_) check_attachment_of(hash, attachment);
-        for (const auto& [name, id] : appended_) check_appended(name, id);
+        for (const auto& [name, segment] : segments_)
+            if (go_on_) check_segment(segment);
+        for (const auto& [hash, attachment] : attachments_)
+            if (go_on_) check_attachment_of(hash, attachment);
+        for (const auto& [name, id] : appended_)
+            if (go_on_) check_appended(name, id);
+        DAVENPORT_TRY(std::move(go_on_));
         return std::move(result_);
     }
 
@@ -183,9 +187,11 @@ class Verifier {
             find({}, name, fmt::format("a key is damaged: {}", what));
     }
 
-    void advance(std::uint64_t bytes) {
+    Result<> advance(std::uint64_t bytes) {
         result_.raw_bytes += bytes;
-        if (progress_) progress_(result_.raw_bytes, std::max(all_bytes_, result_.raw_bytes));
+        if (progress_)
+            go_on_ = progress_(result_.raw_bytes, std::max(all_bytes_, result_.raw_bytes));
+        return go_on_;
     }
 
     void check_segment(const PlannedSegment& planned) {
@@ -198,7 +204,9 @@ class Verifier {
             return find(planned.owner, name,
                         fmt::format("all its {} documents are affected: {}",
                                     planned.reference.records, segment.error().message));
-        const auto damages = (*segment)->verify([this](std::uint64_t bytes) { advance(bytes); });
+        const auto damages =
+            (*segment)->verify([this](std::uint64_t bytes) { return advance(bytes); });
+        if (!go_on_) return;
         if (!damages)
             return find(planned.owner, name,
                         fmt::format("it can't be read to its end: {}", damages.error().message));
@@ -225,7 +233,7 @@ class Verifier {
         ++result_.attachments;
         std::uint64_t bytes = 0;
         const auto checked = check_attachment(store_, hash, &keys_, bytes);
-        advance(bytes);
+        if (!advance(bytes)) return;
         if (checked && *checked == Contents::locked) ++result_.undecrypted;
         if (!checked)
             find(planned.owner, attachment_blob(hash),
@@ -289,12 +297,13 @@ class Verifier {
     std::map<std::string, std::string> unlisted_;           // segment -> error
     std::map<std::string, std::string> appended_;           // blob -> backup
     std::uint64_t all_bytes_ = 0;
+    Result<> go_on_;  // or why not, as `progress` said
 };
 
 }  // namespace
 
 Result<Verification> Vault::verify(const std::vector<std::string>& ids,
-                                   const Progress& progress) const {
+                                   const VerifyProgress& progress) const {
     // A catalog of its own: what was read earlier proves nothing about what is stored now.
     Catalog fresh(*impl_->store, impl_->signing.trusted);
     DAVENPORT_ASSIGN(const auto chain, fresh.chain());

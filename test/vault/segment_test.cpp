@@ -52,7 +52,10 @@ TEST_CASE("a segment gives back what was written") {
     CHECK(must(drain(*reader->scan())) == records);
     CHECK(must(drain(*must(reader->scan_from("")))) == records);
     std::uint64_t raw = 0;
-    CHECK(must(reader->verify([&](std::uint64_t bytes) { raw += bytes; })).empty());
+    CHECK(must(reader->verify([&](std::uint64_t bytes) -> Result<> {
+              raw += bytes;
+              return {};
+          })).empty());
     CHECK(raw == reference.raw_bytes);
     // Two cursors at once.
     const auto one = reader->scan();

@@ -37,11 +37,12 @@ TEST_CASE("a sound vault, with progress to the end", "[plain]") {
     std::uint64_t last = 0;
     std::uint64_t all = 0;
     const auto verification =
-        must(filled.vault->verify({}, [&](std::uint64_t done, std::uint64_t total) {
+        must(filled.vault->verify({}, [&](std::uint64_t done, std::uint64_t total) -> Result<> {
             CHECK(done >= last);
             CHECK(done <= total);
             last = done;
             all = total;
+            return {};
         }));
     CHECK(findings_text(verification) == "");
     CHECK(verification.backups == 2);
@@ -52,6 +53,19 @@ TEST_CASE("a sound vault, with progress to the end", "[plain]") {
     CHECK(last == verification.raw_bytes);
     CHECK(must(filled.vault->verify({"one"}, {})).segments == 1);
     CHECK(filled.vault->verify({"nobody"}, {}).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("a verification ends when its watcher says so") {
+    Filled filled;
+    int told = 0;
+    const auto verification =
+        filled.vault->verify({}, [&](std::uint64_t, std::uint64_t) -> Result<> {
+            ++told;
+            return fail(ErrorCode::cancelled, "enough");
+        });
+    REQUIRE_FALSE(verification);
+    CHECK(verification.error().code == ErrorCode::cancelled);
+    CHECK(told == 1);
 }
 
 TEST_CASE("a damaged frame is named with its first backup, database and documents") {

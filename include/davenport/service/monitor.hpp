@@ -45,6 +45,7 @@ class Monitor {
     // the service is not on its way out. Takes at most about two seconds.
     std::vector<Check> readiness();
     void begin_draining();  // from here on it is on its way out
+    bool draining() const;
 
   private:
     struct Impl;

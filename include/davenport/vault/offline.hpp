@@ -3,7 +3,6 @@
 #include "davenport/base/signature.hpp"
 #include "davenport/vault/vault.hpp"
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,10 +21,9 @@ struct Head {
 // oldest first: that the set of backups is complete, in order and as it was signed, and every byte
 // that they need is as it was written. Reads only. Stricter than Vault::verify: what no signature
 // vouches for is a finding. With a head that was kept, also that nobody cut off the chain's end.
-// not_found when there is no vault, or no backup in it. `progress` as in Vault::verify.
-Result<Verification> verify_offline(
-    const std::string& directory, const std::vector<VerifyingKey>& keys,
-    const std::optional<Head>& head,
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
+// not_found when there is no vault, or no backup in it.
+Result<Verification> verify_offline(const std::string& directory,
+                                    const std::vector<VerifyingKey>& keys,
+                                    const std::optional<Head>& head);
 
 }  // namespace davenport::vault

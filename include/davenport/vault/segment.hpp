@@ -91,9 +91,10 @@ class SegmentReader {
     // Re-reads every frame: stored hash, decompression, record structure, order, Merkle root. Of a
     // segment that is not readable the stored hash alone.
     // Also the attachment list. Returns what is broken, all of it; an I/O error is an error.
-    // `checked` (may be empty) is told the raw bytes of each frame once it was read, sound or not.
+    // `checked` (may be empty) is told the raw bytes of each frame once it was read, sound or not;
+    // its error ends the reading.
     virtual Result<std::vector<Damage>> verify(
-        const std::function<void(std::uint64_t raw_bytes)>& checked = {}) = 0;
+        const std::function<Result<>(std::uint64_t raw_bytes)>& checked = {}) = 0;
 };
 
 // K-way merge, newest last in `segments`: of several records with one id the newest segment's. The

@@ -217,10 +217,10 @@ class Vault {
     Result<unsigned> compact(std::string_view database, unsigned max_segments = 8);
 
     // Re-reads everything that the given backups need (all backups when empty) and the whole chain.
-    // `progress` (raw bytes so far, raw bytes in all) may be empty.
-    Result<Verification> verify(
-        const std::vector<std::string>& ids,
-        const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
+    // `progress` (raw bytes so far, raw bytes in all) may be empty; its error ends it.
+    using VerifyProgress = std::function<Result<>(std::uint64_t, std::uint64_t)>;
+    Result<Verification> verify(const std::vector<std::string>& ids,
+                                const VerifyProgress& progress) const;
 
     // A file that shows whoever has the public key that a document with this content was in the
     // backup, or that none was (proof.hpp). not_found: no such backup, or no such database in it;
