@@ -123,7 +123,7 @@ describe('command line', () => {
     const missing = join(directory, 'missing');
     const file = join(directory, 'some.json');
     await writeFile(file, JSON.stringify({ dbs: { athena_components: { docs: [{ _id: 'a' }] } } }));
-    for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['prune'], ['prune', '--dry-run'],
+    for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['restore', file, '--dry-run'], ['prune'], ['prune', '--dry-run'],
       ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
       ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
       const { code, stdout, stderr } = await run([...args, '--data', missing]);
