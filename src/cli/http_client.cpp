@@ -1,5 +1,6 @@
 #include "http_client.hpp"
 
+#include "davenport/base/encoding.hpp"
 #include "davenport/base/error_json.hpp"
 
 #include <curl/curl.h>
@@ -35,6 +36,13 @@ ErrorCode code_of(long status) {
     }
 }
 
+// "/ak/api/v3/backups/x?docs=false" as "backups/x".
+std::string thing_at(std::string_view path) {
+    if (path.starts_with(api_root)) path.remove_prefix(api_root.size() + 1);
+    path = path.substr(0, path.find('?'));
+    return percent_decode(path).value_or(std::string(path));
+}
+
 Error told_by(const HttpClient::Answer& answer) {
     Error error{code_of(answer.status), fmt::format("the service answered {}", answer.status), {}};
     const auto body = parse_json_object(answer.body);
@@ -46,6 +54,7 @@ Error told_by(const HttpClient::Answer& answer) {
         for (const json::value& line : *lines)
             if (line.is_string())
                 told += (told.empty() ? "" : "; ") + std::string(line.as_string());
+    if (told == "missing") told = thing_at(answer.path) + " is missing";
     if (!told.empty()) error.message += ": " + told;
     if (text_or(*body, "message") == "already_in_progress") {
         error.code = ErrorCode::in_progress;
@@ -98,7 +107,8 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     if (!curl) return fail(ErrorCode::internal, "libcurl could not be started");
     curl_easy_reset(curl);
     transfer.handle = curl;
-    transfer.url = base_ + transfer.url;
+    transfer.answer.path = std::move(transfer.url);
+    transfer.url = base_ + transfer.answer.path;
     curl_easy_setopt(curl, CURLOPT_URL, transfer.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -8,6 +8,9 @@
 
 namespace davenport::cli {
 
+// What every path of the service's API begins with here.
+inline constexpr std::string_view api_root = "/ak/api/v3";
+
 // Requests to a running service with libcurl. Not thread-safe.
 class HttpClient {
   public:
@@ -20,6 +23,7 @@ class HttpClient {
     struct Answer {
         long status = 0;
         std::string body;
+        std::string path;  // that was asked for
     };
     Result<Answer> send(std::string_view method, const std::string& path, std::string body = {});
     Result<Answer> upload(const std::string& path, const std::string& file);

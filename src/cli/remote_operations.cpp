@@ -10,7 +10,6 @@
 namespace davenport::cli {
 namespace {
 
-constexpr std::string_view root = "/ak/api/v3";
 constexpr std::chrono::milliseconds pause_between_looks{200};
 
 std::string list_text(const std::vector<std::string>& ids) {
@@ -246,7 +245,7 @@ class RemoteOperations final : public Operations {
         return whole;
     }
 
-    static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
+    static std::string path(std::string_view rest) { return fmt::format("{}{}", api_root, rest); }
 
     // The answer's URL may name a public address that is not reachable from here: only its last
     // part is used.

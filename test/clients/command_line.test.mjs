@@ -110,6 +110,17 @@ describe('command line', () => {
     });
   }
 
+  it('names what a service does not have', async () => {
+    const [place] = connections['on a running service']();
+    for (const [args, named] of Object.entries({
+      'show no%thing': 'backups/no%thing', 'pin x': 'backups/x/pin', 'diff x y': 'backups/x/diff/y', 'jobs x': 'jobs/x', 'schedules show x': 'schedules/x',
+      'drill --report x': 'drills/x', 'verify x': 'backups/x/verification',
+    })) {
+      const { code, stderr } = await run([...args.split(' '), ...place]);
+      assert.deepEqual([code, stderr], [5, `davenport: the service answered 404: ${named} is missing\n`], args);
+    }
+  });
+
   it('says so when the service or the credentials are not there', async () => {
     for (const [url, key] of [['http://127.0.0.1:9', 'a:b'], [fixture.url, 'a:b'], ['nonsense', 'a:b'], [fixture.url, 'nonsense']]) {
       const { code, stdout, stderr } = await run(['list', '--url', url, '--key', key]);
