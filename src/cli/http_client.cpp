@@ -93,8 +93,11 @@ struct HttpClient::Transfer {
     }
 };
 
-HttpClient::HttpClient(std::string base, std::string key)
-    : base_(std::move(base)), key_(std::move(key)), handle_(curl_easy_init()) {
+HttpClient::HttpClient(std::string base, std::string key, std::string ca_file)
+    : base_(std::move(base)),
+      key_(std::move(key)),
+      ca_file_(std::move(ca_file)),
+      handle_(curl_easy_init()) {
     while (base_.ends_with('/')) base_.pop_back();
 }
 
@@ -111,6 +114,12 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     transfer.url = base_ + transfer.answer.path;
     curl_easy_setopt(curl, CURLOPT_URL, transfer.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!ca_file_.empty()) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file_.c_str());
+        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
     // Not a limit on the whole: a backup takes its time. A minute without a byte is a dead peer,
@@ -136,8 +145,14 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     const CURLcode outcome = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (!transfer.sunk) return fail(transfer.sunk.error());
+    if (outcome == CURLE_SSL_CACERT_BADFILE)
+        return fail(ErrorCode::invalid_argument, "{} can't be read as certificates in PEM",
+                    ca_file_);
     if (outcome != CURLE_OK)
-        return fail(ErrorCode::unavailable, "{}: {}", base_, curl_easy_strerror(outcome));
+        return fail(ErrorCode::unavailable, "{}: {}{}", base_, curl_easy_strerror(outcome),
+                    outcome == CURLE_PEER_FAILED_VERIFICATION
+                        ? " (--ca-file names the certificates of an authority of your own)"
+                        : "");
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.answer.status);
     return std::move(transfer.answer);
 }

@@ -14,8 +14,9 @@ inline constexpr std::string_view api_root = "/ak/api/v3";
 // Requests to a running service with libcurl. Not thread-safe.
 class HttpClient {
   public:
-    // `base` is scheme://host[:port], `key` is KEY:SECRET.
-    HttpClient(std::string base, std::string key);
+    // `base` is scheme://host[:port], `key` is KEY:SECRET, `ca_file` holds in PEM the certificates
+    // that vouch for the service; empty: the system's.
+    HttpClient(std::string base, std::string key, std::string ca_file);
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
@@ -37,7 +38,7 @@ class HttpClient {
     struct Transfer;
     Result<Answer> perform(Transfer& transfer);
 
-    std::string base_, key_;
+    std::string base_, key_, ca_file_;
     void* handle_;  // CURL*
 };
 

@@ -20,7 +20,8 @@ std::string list_text(const std::vector<std::string>& ids) {
 
 class RemoteOperations final : public Operations {
   public:
-    RemoteOperations(const std::string& url, const std::string& key) : client_(url, key) {}
+    RemoteOperations(const std::string& url, const std::string& key, const std::string& ca_file)
+        : client_(url, key, ca_file) {}
 
     Result<json::object> back_up(const Watcher& watch) override {
         DAVENPORT_ASSIGN(const json::object started,
@@ -268,10 +269,11 @@ class RemoteOperations final : public Operations {
 
 }  // namespace
 
-Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key) {
+Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key,
+                                            const std::string& ca_file) {
     if (key.find(':') == std::string::npos)
         return fail(ErrorCode::invalid_argument, "--key must be KEY:SECRET (or set DAVENPORT_KEY)");
-    return std::unique_ptr<Operations>(std::make_unique<RemoteOperations>(url, key));
+    return std::unique_ptr<Operations>(std::make_unique<RemoteOperations>(url, key, ca_file));
 }
 
 }  // namespace davenport::cli
