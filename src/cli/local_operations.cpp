@@ -134,6 +134,16 @@ class LocalOperations final : public Operations {
 
     Result<> unpin(const std::string& id) override { return service_->retention().unpin(id); }
 
+    Result<json::object> keys() override {
+        DAVENPORT_ASSIGN(const auto keys, service_->access().keys());
+        return service::to_json(keys);
+    }
+
+    Result<> remove_key(const std::string& key) override {
+        return service::recorded(service_->audit(), service::command_line_event("key.delete", key),
+                                 [&] { return service_->access().remove_key(key); });
+    }
+
     Result<json::object> jobs(const std::string& kind, std::uint64_t limit) override {
         DAVENPORT_ASSIGN(const auto found, service_->jobs().list(kind, limit));
         json::array rows;

@@ -60,6 +60,11 @@ class Operations {
     virtual Result<> pin(const std::string& id, const std::string& reason) = 0;
     virtual Result<> unpin(const std::string& id) = 0;
 
+    // {"keys":[…]}, without secrets.
+    virtual Result<json::object> keys() = 0;
+    // Its tokens and sessions end, too.
+    virtual Result<> remove_key(const std::string& key) = 0;
+
     // {"jobs":[…]}, newest first; an empty kind is every kind.
     virtual Result<json::object> jobs(const std::string& kind, std::uint64_t limit) = 0;
     virtual Result<json::object> job(const std::string& id) = 0;

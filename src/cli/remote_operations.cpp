@@ -142,6 +142,16 @@ class RemoteOperations final : public Operations {
         return {};
     }
 
+    Result<json::object> keys() override {
+        return HttpClient::expect(client_.send("GET", path("/permissions/keys")));
+    }
+
+    Result<> remove_key(const std::string& key) override {
+        DAVENPORT_TRY(HttpClient::expect(
+            client_.send("DELETE", path("/permissions/keys/" + percent_encode(key)))));
+        return {};
+    }
+
     Result<json::object> jobs(const std::string& kind, std::uint64_t limit) override {
         std::string query = fmt::format("/jobs?limit={}", limit);
         if (!kind.empty()) query += "&kind=" + percent_encode(kind);

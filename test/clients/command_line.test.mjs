@@ -31,7 +31,7 @@ describe('command line', () => {
       assert.equal(code, 0, args.join(' '));
       assert.ok(stdout.length > 3);
     }
-    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['restore'], ['diff', 'a'], ['show'], ['keys']]) {
+    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['keys', 'delete'], ['restore'], ['diff', 'a'], ['show'], ['keys']]) {
       const { code, stdout } = await run(args, { cwd: directory });
       assert.equal(code, 2, args.join(' '));
       assert.equal(stdout, '');
@@ -113,7 +113,7 @@ describe('command line', () => {
   it('names what a service does not have', async () => {
     const [place] = connections['on a running service']();
     for (const [args, named] of Object.entries({
-      'show no%thing': 'backups/no%thing', 'pin x': 'backups/x/pin', 'diff x y': 'backups/x/diff/y', 'jobs x': 'jobs/x', 'schedules show x': 'schedules/x',
+      'show no%thing': 'backups/no%thing', 'pin x': 'backups/x/pin', 'diff x y': 'backups/x/diff/y', 'jobs x': 'jobs/x', 'schedules show x': 'schedules/x', 'keys delete x': 'permissions/keys/x',
       'drill --report x': 'drills/x', 'verify x': 'backups/x/verification',
     })) {
       const { code, stderr } = await run([...args.split(' '), ...place]);
@@ -136,7 +136,7 @@ describe('command line', () => {
     await writeFile(file, JSON.stringify({ dbs: { athena_components: { docs: [{ _id: 'a' }] } } }));
     for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['restore', file, '--dry-run'], ['prune'], ['prune', '--dry-run'],
       ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
-      ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
+      ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['keys', 'list'], ['keys', 'delete', 'x'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
       const { code, stdout, stderr } = await run([...args, '--data', missing]);
       assert.deepEqual([code, stdout], [5, ''], `${args}: ${stderr}`);
       assert.match(stderr, new RegExp(`there is no data directory ${missing}; name one with --data or --config, or a running service with --url`));

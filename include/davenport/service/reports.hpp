@@ -2,11 +2,13 @@
 
 #include "davenport/base/json.hpp"
 #include "davenport/jobs/runner.hpp"
+#include "davenport/rbac/access.hpp"
 #include "davenport/restore/restore.hpp"
 #include "davenport/vault/vault.hpp"
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 // The JSON that the HTTP API and the command line both answer with.
 namespace davenport::service {
@@ -15,6 +17,7 @@ json::object to_json(const vault::Verification& verification);
 json::object to_json(const restore::Report& dry_run);
 // What anybody who may look at jobs may see: parameters and results can hold secrets.
 json::object to_json(const jobs::Job& job);
+json::object to_json(const std::vector<rbac::KeyInfo>& keys);
 
 // Counts of all differences and the first `listed` of them.
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
