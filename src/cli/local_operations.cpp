@@ -128,6 +128,12 @@ class LocalOperations final : public Operations {
         }
     }
 
+    Result<> remove_backup(const std::string& id) override {
+        return service::recorded(service_->audit(),
+                                 service::command_line_event("backup.delete", id),
+                                 [&] { return service_->remove_backup(id, "command line"); });
+    }
+
     Result<> pin(const std::string& id, const std::string& reason) override {
         return service_->retention().pin(id, reason, "command line");
     }

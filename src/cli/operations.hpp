@@ -57,6 +57,8 @@ class Operations {
     virtual Result<json::object> prune_plan() = 0;
     // Waits for its end: the prune's state and result, or error.
     virtual Result<json::object> prune(const Watcher& watch) = 0;
+    // in_use, and why, while it is pinned, locked or needed.
+    virtual Result<> remove_backup(const std::string& id) = 0;
     virtual Result<> pin(const std::string& id, const std::string& reason) = 0;
     virtual Result<> unpin(const std::string& id) = 0;
 

@@ -129,6 +129,12 @@ class RemoteOperations final : public Operations {
         }
     }
 
+    Result<> remove_backup(const std::string& id) override {
+        DAVENPORT_TRY(
+            HttpClient::expect(client_.send("DELETE", path("/backups/" + percent_encode(id)))));
+        return {};
+    }
+
     Result<> pin(const std::string& id, const std::string& reason) override {
         DAVENPORT_TRY(
             HttpClient::expect(client_.send("PUT", path("/backups/" + percent_encode(id) + "/pin"),

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Fixture } from './lib/fixture.mjs';
 
-const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'pin', 'unpin'];
+const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'delete', 'pin', 'unpin'];
 
 describe('command line', () => {
   let fixture;
@@ -31,7 +31,7 @@ describe('command line', () => {
       assert.equal(code, 0, args.join(' '));
       assert.ok(stdout.length > 3);
     }
-    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['keys', 'delete'], ['restore'], ['diff', 'a'], ['show'], ['keys']]) {
+    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['keys', 'delete'], ['restore'], ['diff', 'a'], ['show'], ['delete'], ['keys']]) {
       const { code, stdout } = await run(args, { cwd: directory });
       assert.equal(code, 2, args.join(' '));
       assert.equal(stdout, '');
@@ -135,7 +135,7 @@ describe('command line', () => {
     const file = join(directory, 'some.json');
     await writeFile(file, JSON.stringify({ dbs: { athena_components: { docs: [{ _id: 'a' }] } } }));
     for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['restore', file, '--dry-run'], ['prune'], ['prune', '--dry-run'],
-      ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
+      ['delete', 'x'], ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
       ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['keys', 'list'], ['keys', 'delete', 'x'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
       const { code, stdout, stderr } = await run([...args, '--data', missing]);
       assert.deepEqual([code, stdout], [5, ''], `${args}: ${stderr}`);

@@ -296,6 +296,39 @@ describe('retention', () => {
       });
     }
 
+    for (const [where, place] of Object.entries(places)) {
+      it(`deletes what may go, and says what stays ${where}`, async () => {
+        const [options, settings] = place();
+        const [one, pinned, three, four] = await fill(fixture.api, 4);
+        await must(['pin', pinned, '--reason', 'keep me', ...options], { settings });
+        const several = await run(['delete', one, pinned, 'nothing', three, ...options], { settings });
+        assert.deepEqual([several.code, several.stdout], [7, `${one}  deleted\n${three}  deleted\n`]);
+        assert.match(several.stderr, new RegExp(`^davenport: ${pinned} is not deleted: .*is pinned: keep me.*\ndavenport: nothing is not deleted: .*nothing`));
+        assert.deepEqual((await listed(fixture.api)).slice(-2), [pinned, four]);
+
+        const again = await run(['delete', one, '--json', ...options], { settings });
+        assert.equal(again.code, 5, again.stderr);
+        const { deleted, refused: [refused] } = JSON.parse(again.stdout);
+        assert.deepEqual([deleted, refused.id, refused.error], [[], one, 'not_found']);
+        const job = (await fixture.api.expect(202, 'POST', backups)).json.id;
+        await fixture.api.waitForBackup(job);
+        assert.deepEqual(JSON.parse((await must(['delete', job, '--json', ...options], { settings })).stdout), { deleted: [job], refused: [] });
+        const { entries } = (await fixture.api.expect(200, 'GET', '/ak/api/v3/audit?limit=1000')).json;
+        const outcomes = (id) => entries.filter(({ action, target }) => action === 'backup.delete' && target === id).map(({ outcome }) => outcome);
+        assert.deepEqual([outcomes(three), outcomes(pinned)], [['begun', 'done'], ['begun', 'refused']]);
+        assert.equal((await must(['verify', ...options], { settings })).code, 0);
+      });
+    }
+
+    it('deletes nothing that is locked', async () => {
+      const settings = { ...fixture.settings, DAVENPORT_RETENTION_MIN_AGE: '1d' };
+      const { id } = await fixture.api.backup();
+      const { code, stderr } = await run(['delete', id, '--data', fixture.dataDir], { settings });
+      assert.equal(code, 7);
+      assert.match(stderr, /locked until/);
+      await fixture.api.expect(200, 'GET', `${backups}/${id}?docs=false`);
+    });
+
     it('has an exit code for what stands in its way', async () => {
       const options = ['--data', fixture.dataDir];
       const settings = { ...fixture.settings, DAVENPORT_RETENTION_PRESET: 'none' };
