@@ -38,9 +38,11 @@ std::string line_of(const json::object& key) {
     std::string roles;
     if (const json::array* array = array_member(key, "roles"))
         for (const json::value& role : *array)
-            if (role.is_string()) roles += (roles.empty() ? "" : ",") + std::string(role.as_string());
-    std::string line = fmt::format("{}  {}  {}", text_or(key, "api_key"),
-                                   to_rfc3339(integer_member(key, "ts_created").value_or(0)), roles);
+            if (role.is_string())
+                roles += (roles.empty() ? "" : ",") + std::string(role.as_string());
+    std::string line =
+        fmt::format("{}  {}  {}", text_or(key, "api_key"),
+                    to_rfc3339(integer_member(key, "ts_created").value_or(0)), roles);
     if (const std::string what = text_or(key, "description"); !what.empty()) line += "  " + what;
     return line + "\n";
 }

@@ -96,17 +96,16 @@ void log_start(service::Service& service) {
             fmt::format("encrypted for {}{}", fmt::join(ring.closing_ids(), ", "),
                         ring.only_closes() ? ", which this machine can't read itself" : "");
     const auto schedules = service.schedules().list();
-    spdlog::info("davenport {}: data in {}, databases {}, backups {}, signed with {}, {}",
-                 product_version, settings.data.directory,
-                 couchdb.empty() ? "embedded" : "on " + couchdb, encryption,
-                 service.signing_key().public_key().id(),
-                 schedules ? fmt::format("active schedules: {}",
-                                         std::count_if(schedules->begin(), schedules->end(),
-                                                       [](const schedules::Schedule& one) {
-                                                           return one.state ==
-                                                                  schedules::State::active;
-                                                       }))
-                           : "schedules can't be read: " + schedules.error().message);
+    spdlog::info(
+        "davenport {}: data in {}, databases {}, backups {}, signed with {}, {}", product_version,
+        settings.data.directory, couchdb.empty() ? "embedded" : "on " + couchdb, encryption,
+        service.signing_key().public_key().id(),
+        schedules ? fmt::format("active schedules: {}",
+                                std::count_if(schedules->begin(), schedules->end(),
+                                              [](const schedules::Schedule& one) {
+                                                  return one.state == schedules::State::active;
+                                              }))
+                  : "schedules can't be read: " + schedules.error().message);
 }
 
 int run(const CommonOptions& options) {
