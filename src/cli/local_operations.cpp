@@ -36,7 +36,7 @@ class LocalOperations final : public Operations {
         }
     }
 
-    Result<std::vector<std::string>> list() override { return service_->backup_ids(); }
+    Result<json::object> list() override { return service::backups_to_json(*service_); }
 
     Result<json::object> envelope(const std::string& id) override {
         std::string text;

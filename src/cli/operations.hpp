@@ -46,7 +46,8 @@ class Operations {
 
     // Starts a backup and waits for its end; the backup doc without documents.
     virtual Result<json::object> back_up(const Watcher& watch) = 0;
-    virtual Result<std::vector<std::string>> list() = 0;
+    // {"ids":[…],"backups":[…]}, oldest first.
+    virtual Result<json::object> list() = 0;
     virtual Result<json::object> envelope(const std::string& id) = 0;
     virtual Result<> show(const std::string& id, const TextSink& sink) = 0;
     virtual Result<json::object> verify(const std::vector<std::string>& ids) = 0;

@@ -35,14 +35,8 @@ class RemoteOperations final : public Operations {
         }
     }
 
-    Result<std::vector<std::string>> list() override {
-        DAVENPORT_ASSIGN(const json::object answer,
-                         HttpClient::expect(client_.send("GET", path("/backups"))));
-        std::vector<std::string> ids;
-        if (const json::array* array = array_member(answer, "ids"))
-            for (const json::value& id : *array)
-                if (id.is_string()) ids.emplace_back(id.as_string());
-        return ids;
+    Result<json::object> list() override {
+        return HttpClient::expect(client_.send("GET", path("/backups?details=true")));
     }
 
     Result<json::object> envelope(const std::string& id) override {

@@ -320,6 +320,48 @@ describe('retention', () => {
       });
     }
 
+    it('lists what is pinned, locked and damaged, the same everywhere', async () => {
+      const own = await Fixture.create(rules);
+      try {
+        const remote = ['--url', own.url, '--key', `${own.key.api_key}:${own.key.api_secret}`];
+        const local = ['--data', own.dataDir];
+        const [plain, pinned, nameless] = await fill(own.api, 3);
+        await must(['pin', pinned, '--reason', 'keep me', ...remote]);
+        await must(['pin', nameless, ...remote]);
+        const answers = [];
+        for (const place of [remote, local]) {
+          const { stdout } = await must(['list', ...place], { settings: own.settings });
+          const [one, two, three] = stdout.trim().split('\n').map((line) => line.split(/complete(?: {2}encrypted,?)?/));
+          assert.match(one[0], new RegExp(`^${plain}  \\S+Z +\\d+ documents  $`));
+          assert.deepEqual([one[1], two[1].trim(), three[1].trim()], ['', 'pinned: keep me', 'pinned']);
+          answers.push(JSON.parse((await must(['list', '--json', ...place], { settings: own.settings })).stdout));
+        }
+        assert.deepEqual(answers[0], answers[1]);
+        const { ids, backups: [row, second] } = answers[0];
+        assert.deepEqual(ids, [plain, pinned, nameless]);
+        const doc = (await own.api.expect(200, 'GET', `${backups}/${plain}?docs=false`)).json;
+        assert.deepEqual(row, {
+          id: plain, state: 'complete', start_timestamp: doc.start_timestamp, end_timestamp: doc.end_timestamp, doc_count: doc.doc_count,
+          encrypted: Boolean(own.settings.DAVENPORT_ENCRYPTION_KEY), pinned: false,
+        });
+        assert.deepEqual([second.pinned, second.pin_reason], [true, 'keep me']);
+        assert.deepEqual((await own.api.expect(200, 'GET', `${backups}?details=false&other=1`)).json, { ids });
+        await own.api.expect(400, 'GET', `${backups}?details=perhaps`);
+
+        const locked = await must(['list', ...local], { settings: { ...own.settings, DAVENPORT_RETENTION_MIN_AGE: '1d' } });
+        assert.equal(locked.stdout.match(/locked until \d{4}-\S+Z/g).length, 3);
+        const manifest = join(own.dataDir, 'vault/manifests', pinned);
+        await writeFile(manifest, 'damage');
+        for (const place of [remote, local]) {
+          const { code, stdout } = await run(['list', '--json', ...place], { settings: own.settings });
+          assert.equal(code, 9);
+          assert.deepEqual(JSON.parse(stdout).backups.map(({ state }) => state), ['complete', 'damaged', 'complete']);
+        }
+      } finally {
+        await own.remove();
+      }
+    });
+
     it('deletes nothing that is locked', async () => {
       const settings = { ...fixture.settings, DAVENPORT_RETENTION_MIN_AGE: '1d' };
       const { id } = await fixture.api.backup();
