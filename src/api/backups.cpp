@@ -1,6 +1,7 @@
 #include "answers.hpp"
 #include "davenport/backup_doc/writer.hpp"
 #include "davenport/base/encoding.hpp"
+#include "davenport/service/reports.hpp"
 #include "family.hpp"
 
 namespace davenport::api {
@@ -29,7 +30,21 @@ class Backups {
                               fmt::format("{}/ak/api/{}/backups/{}", public_url_(), version, *id));
     }
 
-    http::Response list() const {
+    // Parameters that are not known have always been passed over here.
+    http::Response list(const http::Request& request) const {
+        std::string details = "false";
+        const auto read =
+            read_query(request.query, [&](const std::string& name, std::string value) -> Result<> {
+                if (name == "details") details = std::move(value);
+                return {};
+            });
+        if (!read) return error_answer(read.error());
+        if (details != "true" && details != "false")
+            return message_answer(400, "details must be true or false");
+        if (details == "true") {
+            const auto backups = service::backups_to_json(service_);
+            return backups ? answer(200, *backups) : error_answer(backups.error());
+        }
         const auto ids = service_.backup_ids();
         if (!ids) return error_answer(ids.error());
         json::array array;
@@ -131,7 +146,7 @@ void add_backup_routes(http::Router& router, const Surroundings& surroundings) {
             return backups->start(request, version);
         });
     add("GET", "/backups", http::BodyPolicy::none(), read,
-        [backups](http::Request&, std::string_view) { return backups->list(); });
+        [backups](http::Request& request, std::string_view) { return backups->list(request); });
     add("GET", "/backups/:id", http::BodyPolicy::none(), read,
         [backups](http::Request& request, std::string_view) { return backups->show(request); });
     add("PUT", "/backups/:id/attachments/:name", appended, change,

@@ -1,4 +1,5 @@
 #include "answers.hpp"
+#include "davenport/service/reports.hpp"
 #include "family.hpp"
 
 #include <algorithm>
@@ -58,13 +59,7 @@ class Permissions {
     http::Response list_keys() const {
         const auto keys = access_.keys();
         if (!keys) return error_answer(keys.error());
-        json::array rows;
-        for (const rbac::KeyInfo& key : *keys)
-            rows.push_back(json::object{{"api_key", key.api_key},
-                                        {"description", key.description},
-                                        {"roles", to_json(key.roles)},
-                                        {"ts_created", key.created_ms}});
-        return answer(200, {{"keys", std::move(rows)}});
+        return answer(200, service::to_json(*keys));
     }
 
     http::Response remove_key(const http::Request& request) const {

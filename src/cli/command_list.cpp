@@ -6,41 +6,50 @@
 namespace davenport::cli {
 namespace {
 
+// What keeps it, or keeps others from reading it; nothing of most backups.
+std::string marks_of(const json::object& backup) {
+    std::string marks;
+    const auto add = [&](const std::string& mark) {
+        marks += (marks.empty() ? "  " : ", ") + mark;
+    };
+    if (boolean_member(backup, "encrypted").value_or(false)) add("encrypted");
+    if (const auto until = integer_member(backup, "locked_until"))
+        add("locked until " + to_rfc3339(*until));
+    if (boolean_member(backup, "pinned").value_or(false)) {
+        const std::string reason = text_or(backup, "pin_reason");
+        add(reason.empty() ? "pinned" : "pinned: " + reason);
+    }
+    return marks;
+}
+
 std::string line_of(const json::object& backup) {
-    std::string state = "complete";
-    if (boolean_member(backup, "in_progress").value_or(false)) state = "in progress";
-    if (backup.contains("error")) state = "failed: " + text_or(backup, "error");
-    return fmt::format("{}  {}  {:>10} documents  {}\n", text_or(backup, "id"),
-                       to_rfc3339(integer_member(backup, "start_timestamp").value_or(0)),
-                       number_or_zero(backup, "doc_count"), state);
+    std::string state = text_or(backup, "state");
+    if (state == "in_progress") state = "in progress";
+    if (backup.contains("message")) state += ": " + text_or(backup, "message");
+    std::string line = text_or(backup, "id");
+    if (const auto started = integer_member(backup, "start_timestamp"))
+        line += fmt::format("  {}  {:>10} documents", to_rfc3339(*started),
+                            number_or_zero(backup, "doc_count"));
+    return fmt::format("{}  {}{}\n", line, state, marks_of(backup));
 }
 
 int run(const CommonOptions& options) {
     const auto operations = options.operations();
     if (!operations) return report(operations.error());
-    const auto ids = (*operations)->list();
-    if (!ids) return report(ids.error());
-    if (options.json) {
-        json::array array;
-        for (const std::string& id : *ids) array.emplace_back(id);
-        return print_json({{"ids", std::move(array)}});
-    }
+    const auto answer = (*operations)->list();
+    if (!answer) return report(answer.error());
     // A damaged backup must not hide the others: it has its line, and its exit code at the end.
     std::string lines;
-    std::optional<Error> damage;
-    for (const std::string& id : *ids) {
-        const auto backup = (*operations)->envelope(id);
-        if (backup) {
-            lines += line_of(*backup);
-        } else if (backup.error().code == ErrorCode::corrupt) {
-            lines += fmt::format("{}  damaged: {}\n", id, backup.error().message);
-            damage = backup.error();
-        } else if (backup.error().code != ErrorCode::not_found) {  // removed since it was listed
-            return report(backup.error());
-        }
-    }
-    const int printed = print_result(lines);
-    return printed == exit_success && damage ? traits(damage->code).exit_code : printed;
+    int damage = exit_success;
+    if (const json::array* rows = array_member(*answer, "backups"))
+        for (const json::value& row : *rows)
+            if (const json::object* backup = row.if_object()) {
+                lines += line_of(*backup);
+                if (text_or(*backup, "state") == "damaged")
+                    damage = traits(ErrorCode::corrupt).exit_code;
+            }
+    const int printed = options.json ? print_json(*answer) : print_result(lines);
+    return printed == exit_success ? damage : printed;
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ int run(Options& options) {
     const auto kind = kind_of(options.wishes.source);
     if (!kind) return report(kind.error());
     options.wishes.kind = *kind;
-    if (*kind == RestoreWishes::Source::file)
+    if (*kind == RestoreWishes::Source::file && !options.dry_run)
         options.missing_data = CommonOptions::MissingData::made;
     options.wishes.mode = options.exact ? RestoreWishes::Mode::exact : RestoreWishes::Mode::overlay;
     options.wishes.history =

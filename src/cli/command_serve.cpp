@@ -6,11 +6,13 @@
 #include "davenport/logging/logging.hpp"
 #include "davenport/service/encryption.hpp"
 #include "davenport/service/service.hpp"
+#include "davenport/service/version.hpp"
 #include "output.hpp"
 #include "service_manager.hpp"
 
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <future>
@@ -82,6 +84,30 @@ void log(logging::AccessLog& access_log, const http::Exchange& exchange) {
          {"end", exchange.end == http::Exchange::End::sent ? "sent" : "broken"}});
 }
 
+// What an operator wants to know of a service that has just started: which one it is, where its
+// data lies, and whether it does what was meant.
+void log_start(service::Service& service) {
+    const config::Settings& settings = service.settings();
+    const auto& couchdb = settings.databases.couchdb_url;  // without credentials: config::load
+    const vault::KeyRing& ring = service.vault().keys().ring();
+    std::string encryption = "not encrypted";
+    if (ring.encrypts())
+        encryption =
+            fmt::format("encrypted for {}{}", fmt::join(ring.closing_ids(), ", "),
+                        ring.only_closes() ? ", which this machine can't read itself" : "");
+    const auto schedules = service.schedules().list();
+    spdlog::info(
+        "davenport {}: data in {}, databases {}, backups {}, signed with {}, {}", product_version,
+        settings.data.directory, couchdb.empty() ? "embedded" : "on " + couchdb, encryption,
+        service.signing_key().public_key().id(),
+        schedules ? fmt::format("active schedules: {}",
+                                std::count_if(schedules->begin(), schedules->end(),
+                                              [](const schedules::Schedule& one) {
+                                                  return one.state == schedules::State::active;
+                                              }))
+                  : "schedules can't be read: " + schedules.error().message);
+}
+
 int run(const CommonOptions& options) {
     // Blocked here and so in every thread that is started below; waited for at the end.
     sigset_t signals;
@@ -103,6 +129,7 @@ int run(const CommonOptions& options) {
         return report(checked.error());
     auto service = service::Service::open(*settings, service::Service::Background::run);
     if (!service) return report(service.error());
+    log_start(**service);
 
     const api::Authorization authorization((*service)->access(), (*service)->policy());
     // Only known once the server listens, when requests may already be on their way.

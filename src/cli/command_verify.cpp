@@ -117,7 +117,8 @@ void add_verify(CLI::App& program, Work& chosen) {
     public_key->needs(offline);
     options->add_data_options(*command);
     options->add_service_options(*command);
-    for (const char* other : {"ID", "--config", "--data", "--couchdb", "--url", "--key"})
+    for (const char* other :
+         {"ID", "--config", "--data", "--couchdb", "--url", "--key", "--ca-file"})
         offline->excludes(command->get_option(other));
     options->add_output_options(*command);
     command->callback([options, head, &chosen] {

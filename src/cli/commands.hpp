@@ -20,6 +20,7 @@ void add_verify(CLI::App& program, Work& chosen);
 void add_diff(CLI::App& program, Work& chosen);
 void add_restore(CLI::App& program, Work& chosen);
 void add_prune(CLI::App& program, Work& chosen);
+void add_delete(CLI::App& program, Work& chosen);
 void add_pin(CLI::App& program, Work& chosen);
 void add_unpin(CLI::App& program, Work& chosen);
 void add_jobs(CLI::App& program, Work& chosen);

@@ -6,6 +6,15 @@
 #include <cstdlib>
 
 namespace davenport::cli {
+namespace {
+
+// What was given, or else what the environment says.
+std::string given_or(const std::string& given, const char* variable) {
+    const char* text = given.empty() ? std::getenv(variable) : nullptr;
+    return text ? text : given;
+}
+
+}  // namespace
 
 void CommonOptions::add_data_options(CLI::App& command) {
     command_ = command.get_name();
@@ -25,6 +34,12 @@ void CommonOptions::add_service_options(CLI::App& command) {
         "--key", key,
         "KEY:SECRET for --url; the environment variable DAVENPORT_KEY keeps it out of "
         "the shell's history");
+    command
+        .add_option("--ca-file", ca_file,
+                    "certificates (PEM) that vouch for the service at --url, in place of the "
+                    "system's; the environment variables CURL_CA_BUNDLE and SSL_CERT_FILE, as of "
+                    "curl, do the same")
+        ->type_name("FILE");
 }
 
 void CommonOptions::add_output_options(CLI::App& command) {
@@ -64,16 +79,12 @@ Result<> CommonOptions::check_data_directory(const config::Settings& loaded) con
 
 Result<std::unique_ptr<Operations>> CommonOptions::operations() const {
     std::string service = url;
-    std::string credentials = key;
-    const char* from_environment = std::getenv("DAVENPORT_URL");
-    if (service.empty() && data_directory.empty() && config_file.empty() && from_environment)
-        service = from_environment;
-    if (const char* text = std::getenv("DAVENPORT_KEY"); credentials.empty() && text)
-        credentials = text;
+    if (data_directory.empty() && config_file.empty()) service = given_or(url, "DAVENPORT_URL");
     if (!service.empty()) {
         if (!data_directory.empty())
             return fail(ErrorCode::invalid_argument, "--url and --data exclude each other");
-        return connect(service, credentials);
+        return connect(service, given_or(key, "DAVENPORT_KEY"),
+                       given_or(given_or(ca_file, "CURL_CA_BUNDLE"), "SSL_CERT_FILE"));
     }
     DAVENPORT_ASSIGN(const config::Settings loaded, settings());
     return open_local(loaded);

@@ -12,7 +12,7 @@ namespace davenport::cli {
 // Options that many commands share, and what they lead to.
 struct CommonOptions {
     std::string config_file, data_directory, couchdb_url, listen;
-    std::string url, key;  // of a running service
+    std::string url, key, ca_file;  // of a running service
     bool json = false;
 
     // What becomes of a data directory that is not there. To make one is for commands that bring
@@ -21,7 +21,7 @@ struct CommonOptions {
     MissingData missing_data = MissingData::refused;
 
     void add_data_options(CLI::App& command);     // --config --data --couchdb
-    void add_service_options(CLI::App& command);  // --url --key
+    void add_service_options(CLI::App& command);  // --url --key --ca-file
     void add_output_options(CLI::App& command);   // --json
 
     // They name the command, for the audit log. not_found when the data directory is missing and
@@ -37,7 +37,8 @@ struct CommonOptions {
 };
 
 Result<std::unique_ptr<Operations>> open_local(const config::Settings& settings);
-// `key` is KEY:SECRET.
-Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key);
+// As HttpClient.
+Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key,
+                                            const std::string& ca_file);
 
 }  // namespace davenport::cli

@@ -1,5 +1,6 @@
 #include "http_client.hpp"
 
+#include "davenport/base/encoding.hpp"
 #include "davenport/base/error_json.hpp"
 
 #include <curl/curl.h>
@@ -35,6 +36,13 @@ ErrorCode code_of(long status) {
     }
 }
 
+// "/ak/api/v3/backups/x?docs=false" as "backups/x".
+std::string thing_at(std::string_view path) {
+    if (path.starts_with(api_root)) path.remove_prefix(api_root.size() + 1);
+    path = path.substr(0, path.find('?'));
+    return percent_decode(path).value_or(std::string(path));
+}
+
 Error told_by(const HttpClient::Answer& answer) {
     Error error{code_of(answer.status), fmt::format("the service answered {}", answer.status), {}};
     const auto body = parse_json_object(answer.body);
@@ -46,6 +54,7 @@ Error told_by(const HttpClient::Answer& answer) {
         for (const json::value& line : *lines)
             if (line.is_string())
                 told += (told.empty() ? "" : "; ") + std::string(line.as_string());
+    if (told == "missing") told = thing_at(answer.path) + " is missing";
     if (!told.empty()) error.message += ": " + told;
     if (text_or(*body, "message") == "already_in_progress") {
         error.code = ErrorCode::in_progress;
@@ -84,8 +93,11 @@ struct HttpClient::Transfer {
     }
 };
 
-HttpClient::HttpClient(std::string base, std::string key)
-    : base_(std::move(base)), key_(std::move(key)), handle_(curl_easy_init()) {
+HttpClient::HttpClient(std::string base, std::string key, std::string ca_file)
+    : base_(std::move(base)),
+      key_(std::move(key)),
+      ca_file_(std::move(ca_file)),
+      handle_(curl_easy_init()) {
     while (base_.ends_with('/')) base_.pop_back();
 }
 
@@ -98,9 +110,16 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     if (!curl) return fail(ErrorCode::internal, "libcurl could not be started");
     curl_easy_reset(curl);
     transfer.handle = curl;
-    transfer.url = base_ + transfer.url;
+    transfer.answer.path = std::move(transfer.url);
+    transfer.url = base_ + transfer.answer.path;
     curl_easy_setopt(curl, CURLOPT_URL, transfer.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!ca_file_.empty()) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file_.c_str());
+        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
     // Not a limit on the whole: a backup takes its time. A minute without a byte is a dead peer,
@@ -126,8 +145,14 @@ Result<HttpClient::Answer> HttpClient::perform(Transfer& transfer) {
     const CURLcode outcome = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (!transfer.sunk) return fail(transfer.sunk.error());
+    if (outcome == CURLE_SSL_CACERT_BADFILE)
+        return fail(ErrorCode::invalid_argument, "{} can't be read as certificates in PEM",
+                    ca_file_);
     if (outcome != CURLE_OK)
-        return fail(ErrorCode::unavailable, "{}: {}", base_, curl_easy_strerror(outcome));
+        return fail(ErrorCode::unavailable, "{}: {}{}", base_, curl_easy_strerror(outcome),
+                    outcome == CURLE_PEER_FAILED_VERIFICATION
+                        ? " (--ca-file names the certificates of an authority of your own)"
+                        : "");
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.answer.status);
     return std::move(transfer.answer);
 }

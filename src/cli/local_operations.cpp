@@ -36,7 +36,7 @@ class LocalOperations final : public Operations {
         }
     }
 
-    Result<std::vector<std::string>> list() override { return service_->backup_ids(); }
+    Result<json::object> list() override { return service::backups_to_json(*service_); }
 
     Result<json::object> envelope(const std::string& id) override {
         std::string text;
@@ -128,11 +128,27 @@ class LocalOperations final : public Operations {
         }
     }
 
+    Result<> remove_backup(const std::string& id) override {
+        return service::recorded(service_->audit(),
+                                 service::command_line_event("backup.delete", id),
+                                 [&] { return service_->remove_backup(id, "command line"); });
+    }
+
     Result<> pin(const std::string& id, const std::string& reason) override {
         return service_->retention().pin(id, reason, "command line");
     }
 
     Result<> unpin(const std::string& id) override { return service_->retention().unpin(id); }
+
+    Result<json::object> keys() override {
+        DAVENPORT_ASSIGN(const auto keys, service_->access().keys());
+        return service::to_json(keys);
+    }
+
+    Result<> remove_key(const std::string& key) override {
+        return service::recorded(service_->audit(), service::command_line_event("key.delete", key),
+                                 [&] { return service_->access().remove_key(key); });
+    }
 
     Result<json::object> jobs(const std::string& kind, std::uint64_t limit) override {
         DAVENPORT_ASSIGN(const auto found, service_->jobs().list(kind, limit));

@@ -70,6 +70,7 @@ int main(int count, char** arguments) {
     add_diff(program, chosen);
     add_restore(program, chosen);
     add_prune(program, chosen);
+    add_delete(program, chosen);
     add_pin(program, chosen);
     add_unpin(program, chosen);
     add_jobs(program, chosen);

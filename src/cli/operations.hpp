@@ -46,7 +46,8 @@ class Operations {
 
     // Starts a backup and waits for its end; the backup doc without documents.
     virtual Result<json::object> back_up(const Watcher& watch) = 0;
-    virtual Result<std::vector<std::string>> list() = 0;
+    // {"ids":[…],"backups":[…]}, oldest first.
+    virtual Result<json::object> list() = 0;
     virtual Result<json::object> envelope(const std::string& id) = 0;
     virtual Result<> show(const std::string& id, const TextSink& sink) = 0;
     virtual Result<json::object> verify(const std::vector<std::string>& ids) = 0;
@@ -57,8 +58,15 @@ class Operations {
     virtual Result<json::object> prune_plan() = 0;
     // Waits for its end: the prune's state and result, or error.
     virtual Result<json::object> prune(const Watcher& watch) = 0;
+    // in_use, and why, while it is pinned, locked or needed.
+    virtual Result<> remove_backup(const std::string& id) = 0;
     virtual Result<> pin(const std::string& id, const std::string& reason) = 0;
     virtual Result<> unpin(const std::string& id) = 0;
+
+    // {"keys":[…]}, without secrets.
+    virtual Result<json::object> keys() = 0;
+    // Its tokens and sessions end, too.
+    virtual Result<> remove_key(const std::string& key) = 0;
 
     // {"jobs":[…]}, newest first; an empty kind is every kind.
     virtual Result<json::object> jobs(const std::string& kind, std::uint64_t limit) = 0;

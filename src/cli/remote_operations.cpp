@@ -10,7 +10,6 @@
 namespace davenport::cli {
 namespace {
 
-constexpr std::string_view root = "/ak/api/v3";
 constexpr std::chrono::milliseconds pause_between_looks{200};
 
 std::string list_text(const std::vector<std::string>& ids) {
@@ -21,7 +20,8 @@ std::string list_text(const std::vector<std::string>& ids) {
 
 class RemoteOperations final : public Operations {
   public:
-    RemoteOperations(const std::string& url, const std::string& key) : client_(url, key) {}
+    RemoteOperations(const std::string& url, const std::string& key, const std::string& ca_file)
+        : client_(url, key, ca_file) {}
 
     Result<json::object> back_up(const Watcher& watch) override {
         DAVENPORT_ASSIGN(const json::object started,
@@ -35,14 +35,8 @@ class RemoteOperations final : public Operations {
         }
     }
 
-    Result<std::vector<std::string>> list() override {
-        DAVENPORT_ASSIGN(const json::object answer,
-                         HttpClient::expect(client_.send("GET", path("/backups"))));
-        std::vector<std::string> ids;
-        if (const json::array* array = array_member(answer, "ids"))
-            for (const json::value& id : *array)
-                if (id.is_string()) ids.emplace_back(id.as_string());
-        return ids;
+    Result<json::object> list() override {
+        return HttpClient::expect(client_.send("GET", path("/backups?details=true")));
     }
 
     Result<json::object> envelope(const std::string& id) override {
@@ -129,6 +123,12 @@ class RemoteOperations final : public Operations {
         }
     }
 
+    Result<> remove_backup(const std::string& id) override {
+        DAVENPORT_TRY(
+            HttpClient::expect(client_.send("DELETE", path("/backups/" + percent_encode(id)))));
+        return {};
+    }
+
     Result<> pin(const std::string& id, const std::string& reason) override {
         DAVENPORT_TRY(
             HttpClient::expect(client_.send("PUT", path("/backups/" + percent_encode(id) + "/pin"),
@@ -139,6 +139,16 @@ class RemoteOperations final : public Operations {
     Result<> unpin(const std::string& id) override {
         DAVENPORT_TRY(HttpClient::expect(
             client_.send("DELETE", path("/backups/" + percent_encode(id) + "/pin"))));
+        return {};
+    }
+
+    Result<json::object> keys() override {
+        return HttpClient::expect(client_.send("GET", path("/permissions/keys")));
+    }
+
+    Result<> remove_key(const std::string& key) override {
+        DAVENPORT_TRY(HttpClient::expect(
+            client_.send("DELETE", path("/permissions/keys/" + percent_encode(key)))));
         return {};
     }
 
@@ -246,7 +256,7 @@ class RemoteOperations final : public Operations {
         return whole;
     }
 
-    static std::string path(std::string_view rest) { return fmt::format("{}{}", root, rest); }
+    static std::string path(std::string_view rest) { return fmt::format("{}{}", api_root, rest); }
 
     // The answer's URL may name a public address that is not reachable from here: only its last
     // part is used.
@@ -269,10 +279,11 @@ class RemoteOperations final : public Operations {
 
 }  // namespace
 
-Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key) {
+Result<std::unique_ptr<Operations>> connect(const std::string& url, const std::string& key,
+                                            const std::string& ca_file) {
     if (key.find(':') == std::string::npos)
         return fail(ErrorCode::invalid_argument, "--key must be KEY:SECRET (or set DAVENPORT_KEY)");
-    return std::unique_ptr<Operations>(std::make_unique<RemoteOperations>(url, key));
+    return std::unique_ptr<Operations>(std::make_unique<RemoteOperations>(url, key, ca_file));
 }
 
 }  // namespace davenport::cli

@@ -90,11 +90,27 @@ Result<std::string> Drills::start(const DrillRequest& request) {
     return submit(request, drills::new_drill_id());
 }
 
+// What every run of a schedule would be refused for is told when the schedule is made.
+Result<> Drills::check_will_be_readable(const std::string& backup_id) const {
+    if (backup_id != latest) {
+        const auto manifest = parts_.vault.manifest(backup_id);
+        if (!manifest) return {};  // none yet, or damaged: each run says so
+        return parts_.vault.check_readable(*manifest);
+    }
+    const vault::KeyRing& ring = parts_.vault.keys().ring();
+    if (!ring.only_closes()) return {};
+    return fail(ErrorCode::locked,
+                "backups made here are encrypted for {}, and no key that opens them is configured: "
+                "this machine can't drill them",
+                fmt::join(ring.closing_ids(), ", "));
+}
+
 OperationSchedules::Kind Drills::schedule_kind() {
     OperationSchedules::Kind kind;
     kind.check = [this](const json::object& parameters) -> Result<> {
         DAVENPORT_ASSIGN(const DrillRequest request, request_of(parameters));
-        return check(request);
+        DAVENPORT_TRY(check(request));
+        return check_will_be_readable(request.backup_id);
     };
     kind.start = [this](const schedules::Schedule& schedule,
                         std::string_view run_id) -> Result<schedules::Scheduler::Outcome> {

@@ -69,6 +69,19 @@ json::object to_json(const jobs::Job& job) {
     return object;
 }
 
+json::object to_json(const std::vector<rbac::KeyInfo>& keys) {
+    json::array rows;
+    for (const rbac::KeyInfo& key : keys) {
+        json::array roles;
+        for (const std::string& role : key.roles) roles.emplace_back(role);
+        rows.push_back(json::object{{"api_key", key.api_key},
+                                    {"description", key.description},
+                                    {"roles", std::move(roles)},
+                                    {"ts_created", key.created_ms}});
+    }
+    return {{"keys", std::move(rows)}};
+}
+
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
                                   std::string_view after, std::uint64_t listed) {
     static constexpr const char* names[] = {"added", "changed", "removed"};

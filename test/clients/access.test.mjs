@@ -1,7 +1,7 @@
 // Who may do what: keys, roles, tokens, login sessions, and what the service says to those who may not.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createKey } from '../../scripts/lib/davenport.mjs';
+import { createKey, eventually, must, run } from '../../scripts/lib/davenport.mjs';
 import { Fixture, onCouchDb } from './lib/fixture.mjs';
 
 describe('access', () => {
@@ -123,6 +123,32 @@ describe('access', () => {
       assert.equal((await api.post('/ak/api/v3/permissions/keys', body)).status, 400, JSON.stringify(body));
     }
   });
+
+  for (const where of ['on the data directory', 'on the running service']) {
+    it(`lists and deletes keys ${where}`, async () => {
+      const place = where.includes('service') ? ['--url', fixture.url, '--key', `${fixture.key.api_key}:${fixture.key.api_secret}`] : ['--data', fixture.dataDir];
+      const options = { settings: fixture.settings };
+      const made = (await api.expect(200, 'POST', '/ak/api/v3/permissions/keys', { roles: ['writer', 'reader'], description: `x ${where}` })).json;
+      const { access_token } = (await as(made).expect(200, 'POST', '/ak/api/v3/identity/token', {})).json;
+      const known = (await api.expect(200, 'GET', '/ak/api/v3/permissions/keys')).json;
+      const listed = await must(['keys', 'list', '--json', ...place], options);
+      assert.deepEqual(JSON.parse(listed.stdout), known);
+      const table = (await must(['keys', 'list', ...place], options)).stdout;
+      assert.match(table, new RegExp(`^${made.api_key}  \\d{4}-\\S+Z  reader,writer  x ${where}$`, 'm'));
+      assert.equal(table.trim().split('\n').length, known.keys.length);
+      assert.ok(![listed.stdout, table].some((text) => text.includes(made.api_secret)));
+
+      assert.equal((await must(['keys', 'delete', made.api_key, ...place], options)).stdout, `${made.api_key}  deleted\n`);
+      await eventually('its refusal', async () => (await as(made).get('/ak/api/v3/webhooks')).status === 401);
+      unauthorized(await as({ token: access_token }).get('/ak/api/v3/webhooks'), "a deleted key's token");
+      const again = await run(['keys', 'delete', made.api_key, ...place], options);
+      assert.deepEqual([again.code, again.stdout], [5, '']);
+      assert.match(again.stderr, new RegExp(made.api_key));
+      const { entries } = (await api.expect(200, 'GET', '/ak/api/v3/audit?limit=1000')).json;
+      const lines = entries.filter(({ action, target }) => action === 'key.delete' && target === made.api_key);
+      assert.deepEqual(lines.map(({ outcome }) => outcome), ['begun', 'done', 'begun', 'refused']);
+    });
+  }
 
   it('makes keys on the command line beside the running service', async () => {
     const key = await createKey(fixture.dataDir, 'reader', fixture.settings);

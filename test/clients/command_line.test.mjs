@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Fixture } from './lib/fixture.mjs';
 
-const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'pin', 'unpin'];
+const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'delete', 'pin', 'unpin'];
 
 describe('command line', () => {
   let fixture;
@@ -31,7 +31,7 @@ describe('command line', () => {
       assert.equal(code, 0, args.join(' '));
       assert.ok(stdout.length > 3);
     }
-    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['restore'], ['diff', 'a'], ['show'], ['keys']]) {
+    for (const args of [[], ['nonsense'], ['list', '--nonsense'], ['keys', 'create'], ['keys', 'delete'], ['restore'], ['diff', 'a'], ['show'], ['delete'], ['keys']]) {
       const { code, stdout } = await run(args, { cwd: directory });
       assert.equal(code, 2, args.join(' '));
       assert.equal(stdout, '');
@@ -110,6 +110,17 @@ describe('command line', () => {
     });
   }
 
+  it('names what a service does not have', async () => {
+    const [place] = connections['on a running service']();
+    for (const [args, named] of Object.entries({
+      'show no%thing': 'backups/no%thing', 'pin x': 'backups/x/pin', 'diff x y': 'backups/x/diff/y', 'jobs x': 'jobs/x', 'schedules show x': 'schedules/x', 'keys delete x': 'permissions/keys/x',
+      'drill --report x': 'drills/x', 'verify x': 'backups/x/verification',
+    })) {
+      const { code, stderr } = await run([...args.split(' '), ...place]);
+      assert.deepEqual([code, stderr], [5, `davenport: the service answered 404: ${named} is missing\n`], args);
+    }
+  });
+
   it('says so when the service or the credentials are not there', async () => {
     for (const [url, key] of [['http://127.0.0.1:9', 'a:b'], [fixture.url, 'a:b'], ['nonsense', 'a:b'], [fixture.url, 'nonsense']]) {
       const { code, stdout, stderr } = await run(['list', '--url', url, '--key', key]);
@@ -123,9 +134,9 @@ describe('command line', () => {
     const missing = join(directory, 'missing');
     const file = join(directory, 'some.json');
     await writeFile(file, JSON.stringify({ dbs: { athena_components: { docs: [{ _id: 'a' }] } } }));
-    for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['prune'], ['prune', '--dry-run'],
-      ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
-      ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
+    for (const args of [['backup'], ['list'], ['show', 'x'], ['verify'], ['diff', 'x', 'y'], ['restore', 'x'], ['restore', file, '--dry-run'], ['prune'], ['prune', '--dry-run'],
+      ['delete', 'x'], ['pin', 'x'], ['jobs'], ['audit', 'list'], ['audit', 'verify'], ['schedules', 'list'], ['drill', 'latest'], ['encryption', 'status'],
+      ['encryption', 'rotate'], ['public-key'], ['prove', 'x', 'y', 'z'], ['keys', 'list'], ['keys', 'delete', 'x'], ['apps', 'list'], ['apps', 'delete', '--app-id', 'x']]) {
       const { code, stdout, stderr } = await run([...args, '--data', missing]);
       assert.deepEqual([code, stdout], [5, ''], `${args}: ${stderr}`);
       assert.match(stderr, new RegExp(`there is no data directory ${missing}; name one with --data or --config, or a running service with --url`));

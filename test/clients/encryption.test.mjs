@@ -187,8 +187,11 @@ describe('encryption', () => {
     let vault;
     let identity;
 
+    let earlier; // a schedule from before
+
     before(async () => {
       fixture = await Fixture.create({ DAVENPORT_ENCRYPTION_KEY: '', DAVENPORT_BACKUP_MAX_SEGMENTS: '2' });
+      earlier = (await fixture.api.expect(201, 'POST', '/ak/api/v3/schedules', { kind: 'drill', cron: '0 3 1 1 *' })).json;
       identity = join(fixture.dataDir, 'identity.key');
       vault = join(fixture.dataDir, 'vault');
       const { stdout } = await must(['encryption', 'generate', '--recipient', identity]);
@@ -217,6 +220,15 @@ describe('encryption', () => {
       // A drill there could say nothing about the backup.
       const drill = await api.request('POST', '/ak/api/v3/drills', { backup_id: ids[2] });
       assert.equal(drill.status, 423, drill.text);
+      for (const parameters of [{}, { backup_id: 'latest' }, { backup_id: ids[2] }]) {
+        const scheduled = await api.request('POST', '/ak/api/v3/schedules', { kind: 'drill', cron: '0 3 * * *', parameters });
+        assert.deepEqual([scheduled.status, scheduled.json.error], [423, drill.json.error], scheduled.text);
+      }
+      const schedule = await run(['schedules', 'create', '--kind', 'drill', '--cron', '0 3 * * *', '--data', fixture.dataDir], { settings: fixture.settings });
+      assert.equal(schedule.code, 13, schedule.stderr);
+      assert.match(schedule.stderr, /x25519-.*can't drill/);
+      const old = (await api.expect(200, 'GET', '/ak/api/v3/schedules')).json.schedules;
+      assert.deepEqual(old.map(({ id }) => id), [earlier.id]);
       assert.deepEqual((await api.expect(200, 'GET', '/ak/api/v3/drills')).json.drills, []);
       await api.expect(200, 'GET', `/ak/api/v3/backups/${ids[2]}?docs=false`);
       const verified = await must(['verify', '--json', '--data', fixture.dataDir], { settings: fixture.settings });

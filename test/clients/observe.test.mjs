@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { eventually, must, removeDirectory, run, Service } from '../../scripts/lib/davenport.mjs';
@@ -238,7 +239,26 @@ describe('observe', () => {
     it('is plain text by default, without lines of requests', { skip: onCouchDb }, async () => {
       const { service, stop } = await another('text');
       await service.api().expect(200, 'GET', '/health').finally(stop);
-      assert.match(service.log, /^\d{4}-\d\d-\d\dT[\d:.]+Z info signal 15: finishing requests\n$/);
+      assert.match(service.log, /^\d{4}-\d\d-\d\dT[\d:.]+Z info davenport .*\n\S+ info signal 15: finishing requests\n$/);
+    });
+
+    it('says at the start what was started', async () => {
+      const own = await Fixture.create({ DAVENPORT_LOG_FORMAT: 'json', DAVENPORT_SCHEDULES_BACKUP: '0 1 * * *' });
+      try {
+        const start = () => own.service.log.split('\n').filter(Boolean).map((line) => JSON.parse(line).message).find((text) => text.startsWith('davenport '));
+        const databases = onCouchDb ? 'on http://127\\.0\\.0\\.1:\\d+/?' : 'embedded';
+        const encryption = own.settings.DAVENPORT_ENCRYPTION_KEY ? 'encrypted for master-[0-9a-f]+' : 'not encrypted';
+        const expected = (backups, schedules) => new RegExp(`^davenport \\d\\S+: data in ${own.dataDir}, databases ${databases}, backups ${backups}, signed with [0-9a-f]+, active schedules: ${schedules}$`);
+        assert.match(start(), expected(encryption, 1));
+        await own.api.expect(200, 'POST', '/ak/api/v3/schedules/default-backup/pause');
+        await own.stopService();
+        const { stdout } = await must(['encryption', 'generate', '--recipient', join(own.dataDir, 'identity')]);
+        Object.assign(own.settings, { DAVENPORT_ENCRYPTION_RECIPIENTS: stdout.trim(), DAVENPORT_ENCRYPTION_KEY: '', DAVENPORT_ENCRYPTION_KEY_FILE: '' });
+        await own.startService();
+        assert.match(start(), expected("encrypted for x25519-[0-9a-f]+, which this machine can't read itself", 0));
+      } finally {
+        await own.remove();
+      }
     });
 
     it('has two formats, and no third', async () => {

@@ -296,6 +296,81 @@ describe('retention', () => {
       });
     }
 
+    for (const [where, place] of Object.entries(places)) {
+      it(`deletes what may go, and says what stays ${where}`, async () => {
+        const [options, settings] = place();
+        const [one, pinned, three, four] = await fill(fixture.api, 4);
+        await must(['pin', pinned, '--reason', 'keep me', ...options], { settings });
+        const several = await run(['delete', one, pinned, 'nothing', three, ...options], { settings });
+        assert.deepEqual([several.code, several.stdout], [7, `${one}  deleted\n${three}  deleted\n`]);
+        assert.match(several.stderr, new RegExp(`^davenport: ${pinned} is not deleted: .*is pinned: keep me.*\ndavenport: nothing is not deleted: .*nothing`));
+        assert.deepEqual((await listed(fixture.api)).slice(-2), [pinned, four]);
+
+        const again = await run(['delete', one, '--json', ...options], { settings });
+        assert.equal(again.code, 5, again.stderr);
+        const { deleted, refused: [refused] } = JSON.parse(again.stdout);
+        assert.deepEqual([deleted, refused.id, refused.error], [[], one, 'not_found']);
+        const job = (await fixture.api.expect(202, 'POST', backups)).json.id;
+        await fixture.api.waitForBackup(job);
+        assert.deepEqual(JSON.parse((await must(['delete', job, '--json', ...options], { settings })).stdout), { deleted: [job], refused: [] });
+        const { entries } = (await fixture.api.expect(200, 'GET', '/ak/api/v3/audit?limit=1000')).json;
+        const outcomes = (id) => entries.filter(({ action, target }) => action === 'backup.delete' && target === id).map(({ outcome }) => outcome);
+        assert.deepEqual([outcomes(three), outcomes(pinned)], [['begun', 'done'], ['begun', 'refused']]);
+        assert.equal((await must(['verify', ...options], { settings })).code, 0);
+      });
+    }
+
+    it('lists what is pinned, locked and damaged, the same everywhere', async () => {
+      const own = await Fixture.create(rules);
+      try {
+        const remote = ['--url', own.url, '--key', `${own.key.api_key}:${own.key.api_secret}`];
+        const local = ['--data', own.dataDir];
+        const [plain, pinned, nameless] = await fill(own.api, 3);
+        await must(['pin', pinned, '--reason', 'keep me', ...remote]);
+        await must(['pin', nameless, ...remote]);
+        const answers = [];
+        for (const place of [remote, local]) {
+          const { stdout } = await must(['list', ...place], { settings: own.settings });
+          const [one, two, three] = stdout.trim().split('\n').map((line) => line.split(/complete(?: {2}encrypted,?)?/));
+          assert.match(one[0], new RegExp(`^${plain}  \\S+Z +\\d+ documents  $`));
+          assert.deepEqual([one[1], two[1].trim(), three[1].trim()], ['', 'pinned: keep me', 'pinned']);
+          answers.push(JSON.parse((await must(['list', '--json', ...place], { settings: own.settings })).stdout));
+        }
+        assert.deepEqual(answers[0], answers[1]);
+        const { ids, backups: [row, second] } = answers[0];
+        assert.deepEqual(ids, [plain, pinned, nameless]);
+        const doc = (await own.api.expect(200, 'GET', `${backups}/${plain}?docs=false`)).json;
+        assert.deepEqual(row, {
+          id: plain, state: 'complete', start_timestamp: doc.start_timestamp, end_timestamp: doc.end_timestamp, doc_count: doc.doc_count,
+          encrypted: Boolean(own.settings.DAVENPORT_ENCRYPTION_KEY), pinned: false,
+        });
+        assert.deepEqual([second.pinned, second.pin_reason], [true, 'keep me']);
+        assert.deepEqual((await own.api.expect(200, 'GET', `${backups}?details=false&other=1`)).json, { ids });
+        await own.api.expect(400, 'GET', `${backups}?details=perhaps`);
+
+        const locked = await must(['list', ...local], { settings: { ...own.settings, DAVENPORT_RETENTION_MIN_AGE: '1d' } });
+        assert.equal(locked.stdout.match(/locked until \d{4}-\S+Z/g).length, 3);
+        const manifest = join(own.dataDir, 'vault/manifests', pinned);
+        await writeFile(manifest, 'damage');
+        for (const place of [remote, local]) {
+          const { code, stdout } = await run(['list', '--json', ...place], { settings: own.settings });
+          assert.equal(code, 9);
+          assert.deepEqual(JSON.parse(stdout).backups.map(({ state }) => state), ['complete', 'damaged', 'complete']);
+        }
+      } finally {
+        await own.remove();
+      }
+    });
+
+    it('deletes nothing that is locked', async () => {
+      const settings = { ...fixture.settings, DAVENPORT_RETENTION_MIN_AGE: '1d' };
+      const { id } = await fixture.api.backup();
+      const { code, stderr } = await run(['delete', id, '--data', fixture.dataDir], { settings });
+      assert.equal(code, 7);
+      assert.match(stderr, /locked until/);
+      await fixture.api.expect(200, 'GET', `${backups}/${id}?docs=false`);
+    });
+
     it('has an exit code for what stands in its way', async () => {
       const options = ['--data', fixture.dataDir];
       const settings = { ...fixture.settings, DAVENPORT_RETENTION_PRESET: 'none' };

@@ -78,6 +78,8 @@ class Drills {
     explicit Drills(Parts parts) : parts_(std::move(parts)) {}
 
     Result<> check(const DrillRequest& request) const;
+    // `locked` when a schedule for this backup, or for the latest one, could drill nothing here.
+    Result<> check_will_be_readable(const std::string& backup_id) const;
     Result<std::string> submit(const DrillRequest& request, std::string id);
 
     // drill_jobs.cpp

@@ -62,6 +62,8 @@ class Retention {
 
     // in_use, and why, when nobody may remove the backup now.
     Result<> check_removable(std::string_view backup_id) const;
+    // Unix milliseconds; in the past or 0: it is not locked.
+    std::int64_t locked_until(const vault::Manifest& manifest) const;
     // The latest that it can be now, for Removal::now_ms.
     std::int64_t now_ms() const;
     // How long a new backup is locked from its end on (replication::BackupOptions::lock_ms).
@@ -78,7 +80,6 @@ class Retention {
     };
     void handle_jobs();
     Result<Choice> choose() const;
-    std::int64_t locked_until(const vault::Manifest& manifest) const;
     Result<> submit_prune(const std::string& id, std::string_view by);
     Result<json::object> run(jobs::Context& context);
     Result<json::object> wait_and_prune(jobs::Context& context);

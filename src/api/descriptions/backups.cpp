@@ -46,8 +46,19 @@ void describe_making(Document& document) {
         {.method = "GET",
          .pattern = "/backups",
          .summary = "The ids of all backups, oldest first",
+         .query = {{"details", "true: also what is known of each",
+                    R"({"enum":["true","false"],"default":"false"})"}},
          .answers = {{200, "Running and failed ones too", R"({"type":"object","properties":{
-             "ids":{"type":"array","items":{"type":"string"}}}})"}}});
+             "ids":{"type":"array","items":{"type":"string"}},
+             "backups":{"type":"array","items":{"type":"object","properties":{
+                 "id":{"type":"string"},
+                 "state":{"enum":["complete","in_progress","failed","damaged"]},
+                 "message":{"type":"string","description":"why it failed, or what is damaged"},
+                 "start_timestamp":{"type":"integer"},"end_timestamp":{"type":"integer"},
+                 "doc_count":{"type":"integer"},"encrypted":{"type":"boolean"},
+                 "pinned":{"type":"boolean"},"pin_reason":{"type":"string"},
+                 "locked_until":{"type":"integer","description":"only while it is locked"}}}}}})"},
+                     bad_request}});
     document.add_everywhere(
         {.method = "GET",
          .pattern = "/backups/:id",
