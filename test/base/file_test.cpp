@@ -4,7 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -24,6 +26,24 @@ std::size_t entries_of(const fs::path& directory) {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
 }
+
+// Writing stops in the middle of what is longer, as on a disk that fills up.
+class LongestFile {
+  public:
+    explicit LongestFile(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+        REQUIRE(getrlimit(RLIMIT_FSIZE, &former_) == 0);
+        const rlimit limit{bytes, former_.rlim_max};
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    }
+    ~LongestFile() {
+        setrlimit(RLIMIT_FSIZE, &former_);
+        std::signal(SIGXFSZ, handler_);
+    }
+
+  private:
+    rlimit former_{};
+    void (*const handler_)(int);
+};
 
 }  // namespace
 
@@ -47,6 +67,31 @@ TEST_CASE("a file is replaced as a whole and read back") {
     REQUIRE_FALSE(none);
     CHECK(none.error().code == ErrorCode::not_found);
     CHECK_FALSE(read_file(directory.path(), 10));
+}
+
+TEST_CASE("who reads a file while it is replaced reads the former one") {
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.path() / "one", former = directory.path() / "former";
+    REQUIRE(replace_file(path, "former"));
+    fs::create_hard_link(path, former);
+    REQUIRE(replace_file(path, "new"));
+    CHECK(read_file(former, 10).value_or("") == "former");
+    CHECK(read_file(path, 10).value_or("") == "new");
+}
+
+TEST_CASE("half a file is none, and leaves the former one") {
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.path() / "one";
+    REQUIRE(replace_file(path, "former"));
+    const auto [replaced, created] = [&] {
+        const LongestFile limit(10'000);
+        const std::string text(20'000, 'x');
+        return std::pair(replace_file(path, text), create_file(directory.path() / "two", text));
+    }();
+    CHECK_FALSE(replaced);
+    CHECK_FALSE(created);
+    CHECK(read_file(path, 10).value_or("") == "former");
+    CHECK(entries_of(directory.path()) == 1);
 }
 
 TEST_CASE("a file that others may read has the mode of the umask") {
@@ -73,6 +118,7 @@ TEST_CASE("of several who create one file the first one's stays") {
         CHECK(bool(outcomes[i]) == (*read == std::to_string(i)));
         if (!outcomes[i]) CHECK(outcomes[i].error().code == ErrorCode::already_exists);
     }
+    CHECK(mode_of(path) == 0600);
     CHECK(entries_of(directory.path()) == 1);
 }
 
@@ -92,9 +138,20 @@ TEST_CASE("a private directory lets nobody else in") {
     const std::string path = directory.path() / "a" / "b";
     REQUIRE(make_private_directory(path));
     CHECK(mode_of(path) == 0700);
+    CHECK(mode_of(directory.path() / "a") == 0700);
     fs::permissions(path, fs::perms(0755));
     REQUIRE(make_private_directory(path));
     CHECK(mode_of(path) == 0700);
+}
+
+TEST_CASE("a directory can't be made where a file is, or below it") {
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.path() / "one";
+    REQUIRE(replace_file(path, "text"));
+    CHECK_FALSE(make_directories(path));
+    CHECK_FALSE(make_private_directory(path));
+    CHECK_FALSE(make_directories(path + "/two"));
+    CHECK(mode_of(path) == 0600);
 }
 
 TEST_CASE("a file is moved, and an error names it") {
