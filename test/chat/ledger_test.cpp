@@ -1,3 +1,5 @@
+#include "claims.hpp"
+#include "davenport/documents/records.hpp"
 #include "fixture.hpp"
 
 #include <set>
@@ -38,6 +40,27 @@ TEST_CASE("ledger: numbers grow, claims are held, rooms have their order") {
     CHECK(again.error().detail == comment_claim("c"));
     CHECK_FALSE(holder(*ledger, comment_claim("z")));
     CHECK(ledger->get(Kind::comment, 6).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("ledger: a claim without its row, or on another one's, finds nothing") {
+    const davenport::test::ManualClock clock;
+    Place place(GENERATE("memory", "embedded", "couchdb"));
+    const auto ledger = open(place.database, clock);
+    must(ledger->create(comment("first")));
+    // As writers leave them that died before their row was written: the number went to another.
+    for (const auto& [id, number] : {std::pair("late", 1u), std::pair("lost", 2u)})
+        must(documents::write_record(*place.database, comment_claim(id),
+                                     must(parse_json_object(claim_body(Kind::comment, number, 0))),
+                                     ""));
+    const std::vector<std::string> claims = {comment_claim("late"), comment_claim("first"),
+                                             comment_claim("lost")};
+    const auto found = must(ledger->find_many(Kind::comment, claims));
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+        CHECK(must(ledger->find(Kind::comment, claims[i])).has_value() == (i == 1));
+        CHECK(found[i].has_value() == (i == 1));
+        CHECK(holder(*ledger, claims[i]) == (i == 1 ? 1 : 0));
+    }
+    CHECK(must(ledger->create(comment("late"))).number == 2);
 }
 
 TEST_CASE("ledger: of many who take a claim at once one gets it") {
