@@ -51,7 +51,39 @@ class ShakyDatabase final : public davenport::test::ForwardingDatabase {
     std::mt19937 random_;
 };
 
+// One that refuses so many writes.
+class RefusingDatabase final : public davenport::test::ForwardingDatabase {
+  public:
+    using ForwardingDatabase::ForwardingDatabase;
+    std::atomic<int> refusals{0};
+
+    Result<std::vector<documents::WriteOutcome>> write(
+        std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
+        documents::Atomicity atomicity) override {
+        if (refusals > 0 && refusals-- > 0) return fail(ErrorCode::io, "a bad moment");
+        return inner_->write(documents, mode, atomicity);
+    }
+};
+
 }  // namespace
+
+TEST_CASE("an end is recorded once though the job's last write has to be tried again") {
+    ControlDatabase control(Engine::memory);
+    const auto refusing = std::make_shared<RefusingDatabase>(*control);
+    std::atomic<int> recorded = 0;
+    Options options = patient();
+    options.record_end = [&](const Job&) -> Result<> {
+        if (++recorded == 1) refusing->refusals = 3;
+        return {};
+    };
+    const auto runner = make_runner(refusing, options);
+    runner->handle("work", kind_of([](Context&) { return json::object(); }));
+    REQUIRE(runner->start());
+    REQUIRE(runner->submit({"a", "work", "", {}}));
+    REQUIRE(wait_for(*runner, "a"));
+    CHECK(refusing->refusals == 0);
+    CHECK(recorded == 1);
+}
 
 TEST_CASE("on a shaky store every accepted job runs once and ends, in a group one at a time") {
     const unsigned seed = std::random_device{}();
