@@ -3,6 +3,7 @@
 #include "davenport/drills/drill.hpp"
 #include "davenport/drills/scratch.hpp"
 #include "replication/leaves.hpp"
+#include "support/forwarding_store.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -110,6 +111,53 @@ class Meddling final : public documents::DocumentStore {
     int opened_ = 0;
 };
 
+// One whose answers a test changes.
+class Lying final : public ForwardingDatabase {
+  public:
+    using ForwardingDatabase::ForwardingDatabase;
+    std::function<void(documents::DatabaseInfo&)> about_itself = [](auto&) {};
+    std::function<void(documents::Document&)> of_leaves = [](auto&) {};
+    std::string refused;  // the document that can't be written
+
+    Result<documents::DatabaseInfo> info() override {
+        auto told = inner_->info();
+        if (told) about_itself(*told);
+        return told;
+    }
+    Result<std::vector<documents::Document>> leaves(std::string_view id, bool history) override {
+        auto found = inner_->leaves(id, history);
+        if (found) std::for_each(found->begin(), found->end(), of_leaves);
+        return found;
+    }
+    Result<std::vector<documents::WriteOutcome>> write(
+        std::span<const documents::DocumentWrite> documents, documents::WriteMode mode,
+        documents::Atomicity atomicity) override {
+        const auto found =
+            std::find_if(documents.begin(), documents.end(),
+                         [&](const documents::DocumentWrite& one) { return one.id == refused; });
+        if (found == documents.end()) return inner_->write(documents, mode, atomicity);
+        std::vector<documents::DocumentWrite> others(documents.begin(), documents.end());
+        others.erase(others.begin() + (found - documents.begin()));
+        auto outcomes = inner_->write(others, mode, atomicity);
+        documents::WriteOutcome outcome;
+        outcome.error = Error{ErrorCode::io, "it can't be written", {}};
+        if (outcomes) outcomes->insert(outcomes->begin() + (found - documents.begin()), outcome);
+        return outcomes;
+    }
+};
+
+// A drill into databases of which "things" is one of those, set up by the test.
+drills::Findings drill_into(Setting& setting, const std::function<void(Lying&)>& set_up) {
+    const auto inner = documents::make_memory();
+    WrappingStore store(*inner, [&](std::shared_ptr<documents::Database> database) {
+        const bool things = database->name() == "things";
+        const auto lying = std::make_shared<Lying>(std::move(database));
+        if (things) set_up(*lying);
+        return lying;
+    });
+    return setting.drill(store);
+}
+
 }  // namespace
 
 TEST_CASE("a good backup is recoverable in every kind of scratch database") {
@@ -151,6 +199,49 @@ TEST_CASE("with exact histories every leaf and tombstone is compared") {
         CHECK_FALSE(found.recoverable());
         CHECK(mentions(found, "things/conflict: it has 4 leaves instead of 3"));
     }
+    SECTION("so is a revision that is not as it was") {
+        Engine other = make_engine("memory");
+        Meddling meddling(*other.store, "things", [](documents::Database& database) {
+            graft(database, "plain", {{"2-bb", "1-aa"}, false, R"({"n":1})", {}});
+        });
+        const drills::Findings found = setting.drill(meddling);
+        CHECK_FALSE(found.recoverable());
+        CHECK(mentions(found, "things/plain: its revision is 2-bb"));
+    }
+    SECTION("so are the history and the contents of a leaf that is not the winner") {
+        const drills::Findings history = drill_into(setting, [](Lying& things) {
+            things.of_leaves = [](documents::Document& leaf) {
+                if (leaf.revision == "3-cc") leaf.history.back() = "1-bb";
+            };
+        });
+        CHECK_FALSE(history.recoverable());
+        CHECK(mentions(history, "things/conflict: its leaf 3-cc has another history"));
+        const drills::Findings body = drill_into(setting, [](Lying& things) {
+            things.of_leaves = [](documents::Document& leaf) {
+                if (leaf.revision == "3-cc") leaf.body = R"({"n":"x"})";
+            };
+        });
+        CHECK_FALSE(body.recoverable());
+        CHECK(mentions(body, "things/conflict: its leaf 3-cc: its body is another one"));
+    }
+}
+
+TEST_CASE("a database that counts other documents than were restored is told") {
+    Setting setting;
+    const drills::Findings findings = drill_into(setting, [](Lying& things) {
+        things.about_itself = [](documents::DatabaseInfo& info) { ++info.documents; };
+    });
+    CHECK_FALSE(findings.recoverable());
+    CHECK(mentions(findings, "302 documents were restored and 303 are counted"));
+}
+
+TEST_CASE("what the restore could not write is told as its failure") {
+    Setting setting;
+    const drills::Findings findings =
+        drill_into(setting, [](Lying& things) { things.refused = "thing-007"; });
+    INFO(text_of(findings));
+    CHECK_FALSE(findings.recoverable());
+    CHECK(mentions(findings, "restoring database things: "));
 }
 
 TEST_CASE("damaged bytes of a segment make a backup not recoverable and name documents") {
@@ -169,6 +260,7 @@ TEST_CASE("damaged bytes of a segment make a backup not recoverable and name doc
     CHECK_FALSE(findings.recoverable());
     CHECK(mentions(findings, "the documents from '_design/views' to 'with' are damaged"));
     CHECK(mentions(findings, large));
+    CHECK(mentions(findings, "verify: things, "));
     // The other database is drilled all the same.
     REQUIRE(findings.databases.size() == 2);
     CHECK(findings.databases[1].compared == 1);
@@ -233,10 +325,28 @@ TEST_CASE("what the restore did not see is seen by the comparison") {
              }
              write_over(database, std::move(write));
          }},
+        {"things/with: its attachment \"b\" has other bytes",
+         [](auto& database) {
+             put(database, "with",
+                 PlainDocument{R"({"settings":"00"})", {{"a", "first bytes"}, {"b", "SECOND"}}});
+         }},
+        {"things/with: it has an attachment \"c\" too many",
+         [](auto& database) {
+             put(database, "with",
+                 PlainDocument{R"({"settings":"00"})",
+                               {{"a", "first bytes"}, {"b", "second"}, {"c", "third"}}});
+         }},
+        {"things/with: its attachment \"a\" has the content type \"text/plain\"",
+         [&](auto& database) {
+             auto write = overwrite("with", R"({"settings":"00"})");
+             write.attachments.push_back(
+                 {"a", "text/plain", documents::source_of("first bytes"), false, "", 0});
+             write_over(database, std::move(write));
+         }},
         {"things/: _security is another one",
          [](auto& database) { must(database.set_security("{}")); }},
     };
-    const Case& one = cases.at(GENERATE(range(0, 6)));
+    const Case& one = cases.at(GENERATE(range(0, 9)));
     Setting setting;
     const auto inner = documents::make_memory();
     Meddling meddling(*inner, "things", one.deed);
