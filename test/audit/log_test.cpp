@@ -248,6 +248,20 @@ TEST_CASE("old lines go, and a line says which") {
     CHECK(offline->removed == found.removed);
 }
 
+TEST_CASE("where nothing is said of an age, lines stay for ever") {
+    ControlDatabase control(Engine::memory);
+    ManualClock clock;
+    Options options;
+    options.keep_ms = 0;
+    options.keep_lines = 1;
+    const auto log = open_log(*control, clock, options);
+    record(*log, "old", 250);
+    clock.advance(10'000 * day_ms);
+    record(*log, "new");
+    CHECK(log->trim().value() == 0);
+    CHECK(all_lines(*log).size() == 251);
+}
+
 TEST_CASE("a trim that was interrupted is finished by the next one") {
     ControlDatabase control(Engine::memory);
     ManualClock clock;

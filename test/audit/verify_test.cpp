@@ -1,4 +1,5 @@
 #include "audit_support.hpp"
+#include "davenport/base/sealed_text.hpp"
 #include "line.hpp"
 #include "pages.hpp"
 
@@ -103,6 +104,52 @@ TEST_CASE("every byte of a log is covered") {
         }
 }
 
+TEST_CASE("a line that fits the chain and is not this log's is found by that alone") {
+    TenLines log;
+    log.lines.pop_back();
+    std::string& last = log.lines.back();
+    const std::string previous = text_or(parsed(last), "previous");
+    SECTION("unsigned") {
+        json::object object = parsed(last);
+        object.erase("checksum");
+        object.erase("signature");
+        last = seal(object);
+    }
+    SECTION("with another signature under the key's name") {
+        json::object object = parsed(forged(last, SigningKey::generate()));
+        std::string signature = text_or(object, "signature");
+        signature.replace(signature.find(':') + 1, 16, signing_key().public_key().id());
+        object.erase("checksum");
+        object["signature"] = signature;
+        last = seal(object);
+    }
+    SECTION("of another log") {
+        last = write_line(event_of("x"), 0, 10, "another log", previous, signing_key());
+    }
+    Verifier verifier({signing_key().public_key()}, {});
+    for (const std::string& line : log.lines) verifier.line(line);
+    const Verification found = verifier.finish();
+    CHECK(first_line_found(found) == 10);
+    CHECK(found.findings_in_all == 1);
+}
+
+TEST_CASE("a line that says which were removed speaks of these alone") {
+    const auto sound_when_removed = [](const std::string& through, std::string_view hash) {
+        const std::string first =
+            write_line(event_of("x"), 0, 5, "a log", hash_of("four"), signing_key());
+        Event trim = event_of(std::string(action::trim));
+        trim.details = {{std::string(removed_through), through},
+                        {std::string(removed_hash), hash_of(hash)}};
+        Verifier verifier({signing_key().public_key()}, {});
+        verifier.line(first);
+        verifier.line(write_line(trim, 0, 6, "a log", hash_of(first), signing_key()));
+        return verifier.finish().sound;
+    };
+    CHECK(sound_when_removed("4", "four"));
+    CHECK_FALSE(sound_when_removed("3", "four"));
+    CHECK_FALSE(sound_when_removed("4", "another"));
+}
+
 TEST_CASE("a line that was removed is found") {
     TenLines log;
     const std::size_t which = GENERATE(0, 4, 9);
@@ -141,6 +188,12 @@ TEST_CASE("lines that were reordered, repeated or inserted are found") {
     }
     SECTION("after the head") {
         log.lines.push_back(log.lines[9]);
+        CHECK_FALSE(check(log.lines).sound);
+    }
+    SECTION("after the head, with a head of their own") {
+        record(*log.log, "more");
+        const auto longer = exported(*log.log);
+        log.lines.insert(log.lines.end(), longer.begin() + 10, longer.end());
         CHECK_FALSE(check(log.lines).sound);
     }
 }
@@ -196,6 +249,31 @@ TEST_CASE("the head that is kept beside the database shows a cut end, and stays 
     CHECK(first_line_found(verified(*again)) == 12);
 }
 
+TEST_CASE("a kept head of another log is told as that, and stays") {
+    ControlDatabase one(Engine::memory), other(Engine::memory);
+    const ManualClock clock{};
+    const TemporaryDirectory directory;
+    Options options;
+    options.head_file = (directory.path() / "head").string();
+    const auto former = open_log(*one, clock, options);
+    record(*former, "line", 10);
+    REQUIRE(former->keep_head());
+    options.log_id = "another log";
+    const auto log = open_log(*other, clock, options);
+    record(*log, "line", 3);
+    for (int times = 0; times < 2; ++times) {
+        const auto kept = log->keep_head();
+        REQUIRE_FALSE(kept);
+        CHECK(kept.error().code == ErrorCode::corrupt);
+        CHECK(kept.error().message.find("is of the log a log, and this is another log") !=
+              std::string::npos);
+        const Verification found = verified(*log);
+        CHECK_FALSE(found.sound);
+        REQUIRE(found.findings.size() == 1);
+        CHECK(found.findings[0].message.find("is of another log, \"a log\"") != std::string::npos);
+    }
+}
+
 TEST_CASE("damage in the database is found, and what is left can be read") {
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
     const ManualClock clock{};
@@ -222,7 +300,10 @@ TEST_CASE("damage in the database is found, and what is left can be read") {
         CHECK(first_line_found(verified(*log)) == 3);
         CHECK(log->list(0, 10).error().code == ErrorCode::corrupt);
         CHECK(log->list(3, 10));
-        CHECK_FALSE(check(exported(*log)).sound);
+        const auto lines = exported(*log);
+        CHECK_FALSE(check(lines).sound);
+        CHECK(std::any_of(lines.begin(), lines.end(),
+                          [](const auto& line) { return parsed(line).contains("fault"); }));
     }
     SECTION("the newest page can't be read: nothing goes on unrecorded") {
         put("audit:0000000000000005", R"({"type":"audit","first":5,"lines":[]})");
