@@ -1,12 +1,11 @@
 #include "davenport/base/file.hpp"
 
+#include "support/longest_file.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <csignal>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -26,24 +25,6 @@ std::size_t entries_of(const fs::path& directory) {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
 }
-
-// Writing stops in the middle of what is longer, as on a disk that fills up.
-class LongestFile {
-  public:
-    explicit LongestFile(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-        REQUIRE(getrlimit(RLIMIT_FSIZE, &former_) == 0);
-        const rlimit limit{bytes, former_.rlim_max};
-        REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    }
-    ~LongestFile() {
-        setrlimit(RLIMIT_FSIZE, &former_);
-        std::signal(SIGXFSZ, handler_);
-    }
-
-  private:
-    rlimit former_{};
-    void (*const handler_)(int);
-};
 
 }  // namespace
 
@@ -84,7 +65,7 @@ TEST_CASE("half a file is none, and leaves the former one") {
     const std::string path = directory.path() / "one";
     REQUIRE(replace_file(path, "former"));
     const auto [replaced, created] = [&] {
-        const LongestFile limit(10'000);
+        const test::LongestFile limit(10'000);
         const std::string text(20'000, 'x');
         return std::pair(replace_file(path, text), create_file(directory.path() / "two", text));
     }();

@@ -1,4 +1,5 @@
 #include "davenport/service/reserve.hpp"
+#include "support/longest_file.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <sys/stat.h>
@@ -109,6 +110,17 @@ TEST_CASE("one for which there was never room refuses nothing, and is no error")
     CHECK(calls == 1);
     Reserve nowhere(place.name() + "/missing", small);
     CHECK(nowhere.room_for_data());
+}
+
+TEST_CASE("one that can't be written whole leaves nothing of itself") {
+    const Place place;
+    const bool given_up = GENERATE(false, true);
+    if (given_up) place.put(0);
+    const davenport::test::LongestFile limit(small / 2);
+    Reserve reserve(place.name(), small);
+    CHECK(std::filesystem::exists(place.file) == given_up);
+    CHECK(reserve.held() == 0);
+    CHECK(bool(reserve.room_for_data()) == !given_up);
 }
 
 TEST_CASE("its size follows the setting") {
