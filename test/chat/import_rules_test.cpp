@@ -225,6 +225,17 @@ TEST_CASE("every rule of comments, broken") {
     check_all(process, Resource::comments, broken_comments);
 }
 
+TEST_CASE("what is broken and what is taken is told together") {
+    Disk disk(Engine::memory);
+    Process process(disk);
+    prepare(process);
+    const Transfer ended = process.import(
+        Resource::users, R"([{"Email":"nobody","Name":"N"},{"Email":"a@x.io","Name":"A"}])");
+    CHECK(ended.status == Transfer::Status::failed);
+    INFO(ended.error);
+    CHECK(ended.error.find("(2 rows are faulty)") != std::string::npos);
+}
+
 TEST_CASE("a reply's parent must come before it, in its own room") {
     Disk disk(Engine::memory);
     Process process(disk);

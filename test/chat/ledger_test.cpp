@@ -1,11 +1,28 @@
 #include "claims.hpp"
 #include "davenport/documents/records.hpp"
 #include "fixture.hpp"
+#include "support/forwarding_store.hpp"
 
 #include <set>
 #include <thread>
 
 namespace davenport::chat::test {
+namespace {
+
+// One whose documents can all be read but for one.
+class Unreadable final : public davenport::test::ForwardingDatabase {
+  public:
+    using ForwardingDatabase::ForwardingDatabase;
+    std::string id;
+
+    Result<documents::Document> get(std::string_view wanted,
+                                    const documents::ReadOptions& options) override {
+        if (wanted == id) return fail(ErrorCode::io, "it can't be read");
+        return inner_->get(wanted, options);
+    }
+};
+
+}  // namespace
 
 TEST_CASE("ledger: numbers grow, claims are held, rooms have their order") {
     const davenport::test::ManualClock clock;
@@ -61,6 +78,22 @@ TEST_CASE("ledger: a claim without its row, or on another one's, finds nothing")
         CHECK(holder(*ledger, claims[i]) == (i == 1 ? 1 : 0));
     }
     CHECK(must(ledger->create(comment("late"))).number == 2);
+}
+
+TEST_CASE("ledger: of many claims none counts as free when one can't be read") {
+    const davenport::test::ManualClock clock;
+    Place place("memory");
+    const auto unreadable = std::make_shared<Unreadable>(place.database);
+    const auto ledger = open(unreadable, clock);
+    std::vector<std::string> claims;
+    for (int i = 0; i < 3'000; ++i) claims.push_back(comment_claim("c-" + std::to_string(i)));
+    CHECK(ledger->holders(Kind::comment, claims));
+    for (const std::size_t at : {0, 1'400, 1'600, 2'999}) {
+        unreadable->id = claims[at];
+        const auto holders = ledger->holders(Kind::comment, claims);
+        REQUIRE_FALSE(holders);
+        CHECK(holders.error().code == ErrorCode::io);
+    }
 }
 
 TEST_CASE("ledger: of many who take a claim at once one gets it") {

@@ -268,4 +268,26 @@ TEST_CASE("steps: all or none, when writing ends in the middle") {
     }
 }
 
+TEST_CASE("steps: who comes while many rows are written need not wait for all of them") {
+    Setting s;
+    const auto rows = comments(10'000);
+    std::atomic<bool> posted = false;
+    std::uint64_t written = 0;  // when somebody else's was
+    std::thread other;
+    Ledger::Steps steps = no_steps();
+    steps.written = [&](std::uint64_t done) -> Result<> {
+        if (posted && written == 0) written = done;
+        if (!other.joinable())
+            other = std::thread([&] { posted = s.ledger->create(comment("other")).has_value(); });
+        // Until it has come as far as to wait for its turn.
+        if (!posted) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return {};
+    };
+    REQUIRE(create_all(*s.ledger, rows, steps));
+    other.join();
+    CHECK(posted);
+    CHECK(written != 0);
+    CHECK(standing(*s.place.database).size() == rows.size() + 1);
+}
+
 }  // namespace davenport::chat::test
