@@ -248,6 +248,20 @@ TEST_CASE("old lines go, and a line says which") {
     CHECK(offline->removed == found.removed);
 }
 
+TEST_CASE("the newest lines stay, however old they are") {
+    ControlDatabase control(Engine::memory);
+    ManualClock clock;
+    Options options;
+    options.keep_ms = 30 * day_ms;
+    options.keep_lines = 20;
+    const auto log = open_log(*control, clock, options);
+    record(*log, "old", 50);
+    clock.advance(365 * day_ms);
+    CHECK(log->trim().value() > 0);
+    CHECK(all_lines(*log).size() >= 20);
+    CHECK(verified(*log).sound);
+}
+
 TEST_CASE("where nothing is said of an age, lines stay for ever") {
     ControlDatabase control(Engine::memory);
     ManualClock clock;

@@ -169,6 +169,30 @@ TEST_CASE("every audited route leaves its line, and a change one before it") {
     }
 }
 
+TEST_CASE("what stands in place of an id and is none is not recorded") {
+    const Served served;
+    for (const auto& [id, recorded] :
+         std::vector<std::pair<std::string, bool>>{{"03_ibp_db_backup_1", true},
+                                                   {"a pass word", false},
+                                                   {"a/b", false},
+                                                   {"<b>", false},
+                                                   {std::string(129, 'x'), false}}) {
+        INFO(id);
+        http::Request request = served.request_to("GET", "/ak/api/v3/backups/:id");
+        request.captures = {{"id", id}};
+        request.headers.add("Authorization",
+                            "Basic " + to_base64(served.key + ":" + served.secret));
+        const http::Route* route = served.router.match(request.method, request.path).route;
+        REQUIRE(route);
+        REQUIRE_FALSE(route->guard(request));
+        const std::uint64_t before = served.last();
+        route->handler(request);
+        const auto lines = served.lines_after(before);
+        REQUIRE(lines.size() == 1);
+        CHECK(text_or(lines[0], "target") == (recorded ? id : ""));
+    }
+}
+
 TEST_CASE("what can't be recorded is not done, and not answered") {
     const Served served;
     const auto request_to = [&](const std::string& method, const std::string& pattern) {

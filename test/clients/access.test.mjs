@@ -236,6 +236,9 @@ describe('access', () => {
       assert.equal(seen.at(-1), 429, seen.join(' '));
       const login = await own.anonymous().post('/api/v3/auth/login', { api_key: own.key.api_key, api_secret: 'guess' });
       assert.equal(login.status, 429);
+      const listed = await must(['audit', 'list', '--json', '--data', own.dataDir], { settings: own.settings });
+      const { entries } = JSON.parse(listed.stdout);
+      assert.ok(entries.some(({ action, status }) => action === 'access.refused' && status === 429), JSON.stringify(entries));
     } finally {
       await own.remove();
     }

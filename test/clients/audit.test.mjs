@@ -139,6 +139,8 @@ describe('the audit log', () => {
     const app = await ChatApp.create(fixture, 'ends');
     const transfer = await app.call('exports', { type: 'users' });
     assert.equal((await end('export.end', transfer.unique_id)).details.app, 'ends');
+    // A prune that only waited for the backup's end has one end, its own.
+    assert.deepEqual(await ends('prune.end', `prune_awaits_${backup}`), []);
   });
 
   it('says from where, whatever the caller says', async () => {
