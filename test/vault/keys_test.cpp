@@ -123,6 +123,19 @@ TEST_CASE("rotating wraps every key anew and touches nothing else") {
     CHECK(old->documents(manifest.databases[0]).error().code == ErrorCode::locked);
 }
 
+TEST_CASE("what is written after a rotation leans on no key from before it") {
+    Disk disk;
+    Keys keys(*disk.blobs, master('n', 'a'));
+    const std::string before = field_of(keys);
+    field_of(keys);
+    CHECK(disk.names("keys/").size() == 1);
+    must(keys.rotate());
+    const std::string after = field_of(keys);
+    CHECK(disk.names("keys/").size() == 2);
+    const Keys again(*disk.blobs, master('n'));
+    for (const std::string& field : {before, after}) must(again.open(field));
+}
+
 TEST_CASE("rotating without the old key changes nothing") {
     Disk disk;
     Keys keys(*disk.blobs, master('a'));
