@@ -20,12 +20,12 @@ function environment(settings) {
 }
 
 // Runs one command to its end. Never rejects because of the exit code.
-export function run(args, { settings = {}, timeoutMs = 120_000, cwd } = {}) {
+export function run(args, { settings = {}, timeoutMs = 120_000, cwd, stdout: into = 'pipe' } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, args, { env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'], cwd });
+    const child = spawn(binary, args, { env: environment(settings), stdio: ['ignore', into, 'pipe'], cwd });
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => { stdout += text; });
+    child.stdout?.setEncoding('utf8').on('data', (text) => { stdout += text; });
     child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     child.on('error', reject);

@@ -296,6 +296,16 @@ describe('backups', () => {
       const third = await own.api.backup();
       assert.equal(third.error, undefined);
       assert.match(own.service.log, new RegExp(`${third.id} holds no document of the database ledger_notes; the one before held 1`));
+      // Those that were empty before are no news.
+      assert.equal(own.service.log.match(/holds no document/g).length, 1, own.service.log);
+      await own.api.bulkWrite('ledger_notes', [{ _id: 'n', value: 2 }]);
+      assert.equal((await own.api.backup()).error, undefined);
+      await own.stopService();
+      delete own.settings.DAVENPORT_DATABASES_OTHERS;
+      await own.startService();
+      const without = await own.api.backup();
+      assert.equal(without.error, undefined);
+      assert.match(own.service.log, new RegExp(`${without.id} holds no document of the database ledger_notes; the one before held 1`));
     } finally {
       await own.remove();
     }

@@ -1,10 +1,13 @@
 // The commands of the binary, on a data directory and on a running service.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
+import { binary, must, removeDirectory, run, Service, temporaryDirectory } from '../../scripts/lib/davenport.mjs';
 import { Fixture } from './lib/fixture.mjs';
 
 const commands = ['serve', 'keys', 'backup', 'list', 'show', 'verify', 'diff', 'restore', 'prune', 'delete', 'pin', 'unpin'];
@@ -121,6 +124,50 @@ describe('command line', () => {
     }
   });
 
+  it('ends with 1 where what it ran has failed, for people and for programs', async () => {
+    const [place] = connections['on a running service']();
+    const { id } = await api.backup();
+    await api.expect(200, 'DELETE', '/couchdb/athena_sessions');
+    for (const format of [[], ['--json']]) {
+      const { code, stdout, stderr } = await run(['backup', ...format, ...place]);
+      assert.equal(code, 1, stderr);
+      if (format.length > 0) assert.match(JSON.parse(stdout).error, /athena_sessions/);
+      else assert.match(stderr, /failed: .*athena_sessions/);
+    }
+    await api.expect(201, 'PUT', '/couchdb/athena_sessions');
+
+    await rename(join(fixture.dataDir, 'vault/segments'), join(directory, 'segments'));
+    for (const format of [[], ['--json']]) {
+      const { code, stdout, stderr } = await run(['restore', id, ...format, ...place]);
+      assert.equal(code, 1, stderr);
+      if (format.length > 0) assert.notEqual(JSON.parse(stdout).status, 'success');
+      else assert.match(stderr, /the restore failed: /);
+    }
+    await rename(join(directory, 'segments'), join(fixture.dataDir, 'vault/segments'));
+  });
+
+  it('fails when its result can not be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const { code, stderr } = await run(['list', '--data', fixture.dataDir], { settings: fixture.settings, stdout: full });
+    closeSync(full);
+    assert.equal(code, 10, stderr);
+    assert.match(stderr, /could not be written to stdout/);
+  });
+
+  it('hides the key from the list of processes', async () => {
+    let commandLine;
+    const waiting = createServer((request, response) => {
+      commandLine = readFileSync(`/proc/${program.pid}/cmdline`, 'utf8');
+      response.end();
+    });
+    await new Promise((resolve) => { waiting.listen(0, '127.0.0.1', resolve); });
+    const program = spawn(binary, ['list', '--url', `http://127.0.0.1:${waiting.address().port}`, '--key', 'name:its-secret'], { stdio: 'ignore' });
+    await once(program, 'exit');
+    waiting.close();
+    assert.match(commandLine, /list/);
+    assert.doesNotMatch(commandLine, /secret/);
+  });
+
   it('says so when the service or the credentials are not there', async () => {
     for (const [url, key] of [['http://127.0.0.1:9', 'a:b'], [fixture.url, 'a:b'], ['nonsense', 'a:b'], [fixture.url, 'nonsense']]) {
       const { code, stdout, stderr } = await run(['list', '--url', url, '--key', key]);
@@ -153,6 +200,9 @@ describe('command line', () => {
     }
     await mkdir(join(directory, 'empty'));
     await must(['list', '--data', join(directory, 'empty')]);
+    const below = await run(['list', '--data', join(file, 'below')]);
+    assert.equal(below.code, 3, 'one that can not be is no missing one');
+    assert.match(below.stderr, /data\.directory: .*Not a directory/);
     // No server answers: it is the databases that are missed, not the directory.
     const { stderr } = await run(['backup', '--couchdb', 'http://127.0.0.1:9', '--data', missing]);
     assert.doesNotMatch(stderr, /no data directory/);

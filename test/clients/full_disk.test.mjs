@@ -199,6 +199,15 @@ function suite() {
     assert.equal(removed.status, 200, removed.text);
   });
 
+  it('is told as that, and as no mistake in the settings, where no data directory can be made', async () => {
+    const crowded = await mkdtemp(join(disk, 'crowded-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=1', 'tmpfs', crowded]);
+    const { code, stderr } = await run(['keys', 'create', '--role', 'reader', '--data', join(crowded, 'data')]);
+    execFileSync('umount', [crowded]);
+    assert.equal(code, 10, stderr);
+    assert.match(stderr, /data\.directory: .*No space left on device/);
+  });
+
   it('prunes by the command line, and then takes backups again', async () => {
     await fillAnew();
     assert.equal(await fixture.stopService(), 0);
