@@ -1,4 +1,5 @@
 #include "davenport/chat/applications.hpp"
+#include "davenport/chat/chat.hpp"
 
 #include "fixture.hpp"
 #include "support/forwarding_store.hpp"
@@ -97,6 +98,21 @@ TEST_CASE("applications: deleting one that could not be deleted at once") {
     CHECK(r.store.open("chat_x").error().code == ErrorCode::not_found);
     must(r.applications->create("x", ""));
     CHECK(must(r.store.open("chat_x"))->get_local("mark").error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("ledgers: for a job a database that was made anew is opened anew") {
+    const davenport::test::ManualClock clock;
+    Place place(GENERATE("memory", "embedded"));
+    Ledgers ledgers(*place.store, clock);
+    Application application;
+    application.id = "x";
+    must(must(ledgers.of(application))->create(comment("former")));
+    must(place.store->drop("chat_x"));
+    must(place.store->create("chat_x"));
+    CHECK_FALSE(must(ledgers.of(application))->last_number(Kind::comment));
+    const auto ledger = must(ledgers.probed(application));
+    CHECK(must(ledger->last_number(Kind::comment)) == 0);
+    CHECK(must(ledgers.of(application)) == ledger);
 }
 
 }  // namespace davenport::chat::test

@@ -262,6 +262,9 @@ describe('exports', () => {
     const { schedule: daily } = await ok('POST', 'exports', { type: 'users', schedule: '30 2 * * *' });
     assert.match(daily.next_run_at, /T02:30:00\+07:00$/);
     assert.deepEqual((await ok('GET', 'exports/schedules')).schedules.map((schedule) => schedule.unique_id), [daily.unique_id, once.unique_id]);
+    // An application's schedules are its own.
+    await fixture.api.expect(404, 'GET', `/ak/api/v3/schedules/${daily.unique_id}`);
+    await fixture.api.expect(404, 'DELETE', `/ak/api/v3/schedules/${daily.unique_id}`);
 
     let seen = once;
     for (let i = 0; i < 200 && seen.status !== 'done'; i += 1) {

@@ -108,8 +108,9 @@ TEST_CASE("a day is a day of the time zone") {
 }
 
 TEST_CASE("keep_within counts from the newest backup") {
-    const auto given = backups({"2026-01-01T00:00:00Z", "2026-01-08T00:00:00Z",
-                                "2026-01-08T00:00:01Z", "2026-01-15T00:00:00Z"});
+    auto given = backups({"2026-01-01T00:00:00Z", "2026-01-08T00:00:00Z", "2026-01-08T00:00:01Z",
+                          "2026-01-15T00:00:00Z"});
+    given[2].started_ms -= 999;  // a millisecond within
     Rules rules = none_yet();
     rules.within = Duration{0, 0, 7, 0};
     CHECK(kept_by(rules, given) == Ids{"2026-01-08T00:00:01Z", "2026-01-15T00:00:00Z"});

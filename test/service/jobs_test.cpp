@@ -68,6 +68,19 @@ TEST_CASE("drills come one at a time, and the backup of one is not removed meanw
     CHECK(second.error().detail == *drill);
 }
 
+TEST_CASE("who asks for a scheduled backup while one runs is told which") {
+    const test::TemporaryDirectory directory;
+    const auto service = open_service(directory, Service::Background::leave);
+    const auto schedule = service->schedules().create({{"kind", "backup"}, {"cron", "@yearly"}});
+    REQUIRE(schedule);
+    const auto running = service->start_backup("test");
+    REQUIRE(running);
+    const auto asked = service->schedules().run(schedule->id);
+    REQUIRE_FALSE(asked);
+    CHECK(asked.error().code == ErrorCode::in_progress);
+    CHECK(asked.error().detail == *running);
+}
+
 TEST_CASE("a drill waits for what removes backups") {
     const test::TemporaryDirectory directory;
     const auto service = open_service(directory, Service::Background::jobs);
