@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+
 using namespace davenport;
 using namespace std::chrono_literals;
 using service::Service;
@@ -83,4 +85,22 @@ TEST_CASE("a new application has nothing of one of its name whose deletion was c
     const auto made = service->create_application("app", "");
     REQUIRE(made);
     CHECK(service->exports().list(made->application, 1).value().empty());
+}
+
+TEST_CASE("an application whose deletion was cut off lets nobody in, and can be deleted again") {
+    const test::TemporaryDirectory directory;
+    const auto service = open_service(directory, Service::Background::leave);
+    const auto made = service->create_application("app", "");
+    REQUIRE(made);
+    REQUIRE(service->exports().start(made->application, {}, "an-export"));
+    const auto lets_in = [&] {
+        return service->applications().authenticate("app", made->secret, "127.0.0.1").has_value();
+    };
+    REQUIRE(lets_in());
+    // Where its file would be stands something that can't be removed.
+    std::filesystem::create_directories(directory / "data/exports/app-app/an-export.json");
+    REQUIRE_FALSE(service->remove_application("app"));
+    CHECK_FALSE(lets_in());
+    CHECK(service->remove_application("app"));
+    CHECK(service->applications().get("app").error().code == ErrorCode::not_found);
 }
