@@ -9,16 +9,17 @@
 namespace davenport::chat::test {
 namespace {
 
-// One whose documents can all be read but for one.
+// One of whose documents one can't be read.
 class Unreadable final : public davenport::test::ForwardingDatabase {
   public:
     using ForwardingDatabase::ForwardingDatabase;
     std::string id;
 
-    Result<documents::Document> get(std::string_view wanted,
-                                    const documents::ReadOptions& options) override {
-        if (wanted == id) return fail(ErrorCode::io, "it can't be read");
-        return inner_->get(wanted, options);
+    Result<std::vector<std::optional<documents::Document>>> get_many(
+        std::span<const std::string> ids) override {
+        if (std::find(ids.begin(), ids.end(), id) != ids.end())
+            return fail(ErrorCode::io, "it can't be read");
+        return inner_->get_many(ids);
     }
 };
 
