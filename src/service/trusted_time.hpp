@@ -15,13 +15,16 @@ namespace davenport::service {
 // in the file <directory>/clock, what clock and counter showed together when this was first asked
 // since the system's start; from then on the clock may not get ahead of the counter. A start of the
 // system begins anew: whoever may set the clock and restart the machine, or delete that file, gets
-// round it, but he could as well delete the vault.
+// round it, but he could as well delete the vault. Where the system does not tell its starts apart,
+// only a counter that went back proves another one.
 //
 // Thread-safe.
 class TrustedTime {
   public:
-    static Result<std::unique_ptr<TrustedTime>> open(const std::string& directory,
-                                                     const Clock& clock);
+    // `start_file` holds the id of the system's start.
+    static Result<std::unique_ptr<TrustedTime>> open(
+        const std::string& directory, const Clock& clock,
+        const std::string& start_file = "/proc/sys/kernel/random/boot_id");
     std::int64_t now_ms() const;  // Unix milliseconds
 
   private:

@@ -47,6 +47,28 @@ TEST_CASE("another start of the system, or a damaged file, begins anew") {
     CHECK(std::distance(begin(files), end(files)) == 1);
 }
 
+TEST_CASE("where starts of the system can't be told apart, a restart makes no clock believed") {
+    const test::TemporaryDirectory directory;
+    test::ManualClock clock;
+    const std::int64_t start = clock.now_ms();
+    const std::string visible = directory / "boot_id", hidden = "/proc/nowhere/boot_id";
+    std::ofstream(visible) << "a start\n";
+    const auto open = [&](const std::string& start_file) {
+        return TrustedTime::open(directory.path().string(), clock, start_file).value();
+    };
+    const std::string first = GENERATE_COPY(visible, hidden);
+    const std::string second = GENERATE_COPY(visible, hidden);
+    CHECK(open(first)->now_ms() == start);
+    clock.advance(100 * day_ms);
+    CHECK(open(second)->now_ms() < start + day_ms);
+    CHECK(open(hidden)->now_ms() < start + day_ms);
+    CHECK(open(visible)->now_ms() < start + day_ms);
+    // A count that went back proves another start.
+    std::ofstream(directory / "clock")
+        << R"({"system_start":"","clock_ms":1,"counter_ms":9000000000000})";
+    CHECK(open(hidden)->now_ms() == clock.now_ms());
+}
+
 TEST_CASE("a directory that can't be written to is an error") {
     const test::ManualClock clock;
     CHECK_FALSE(TrustedTime::open("/proc/nowhere", clock));
