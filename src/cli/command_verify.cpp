@@ -29,17 +29,23 @@ Result<json::object> verify(const Options& options) {
     return service::to_json(found);
 }
 
+// A line of ids, where there are any.
+std::string ids_text(const json::object& verification, const char* member, std::string_view what) {
+    const json::array* ids = array_member(verification, member);
+    if (!ids || ids->empty()) return {};
+    std::string text(what);
+    for (const json::value& id : *ids)
+        if (id.is_string()) text += fmt::format(" {}", std::string_view(id.as_string()));
+    return text + '\n';
+}
+
 // What the chain says of itself; of single backups on a service nothing.
 std::string chain_text(const json::object& verification) {
     std::string text;
     const json::object* head = object_member(verification, "head");
     if (!head || text_or(*head, "id").empty()) return text;
-    if (const json::array* ids = array_member(verification, "unsigned"); ids && !ids->empty()) {
-        text += "not signed, from before everything was:";
-        for (const json::value& id : *ids)
-            if (id.is_string()) text += fmt::format(" {}", std::string_view(id.as_string()));
-        text += '\n';
-    }
+    text += ids_text(verification, "unsigned", "not signed, from before everything was:");
+    text += ids_text(verification, "removal_begun", "removal begun, and the backup is there:");
     if (const std::string from = text_or(verification, "signed_from"); !from.empty())
         text += fmt::format("signed from {} on\n", from);
     if (const auto appended = number_or_zero(verification, "appended"); appended > 0)

@@ -6,17 +6,22 @@ namespace davenport::service {
 
 namespace {
 
+json::array array_of(const std::vector<std::string>& ids) {
+    json::array array;
+    for (const std::string& id : ids) array.emplace_back(id);
+    return array;
+}
+
 void add_chain(json::object& report, const vault::Verification& verification) {
     using State = vault::Verification::Link::State;
     std::uint64_t removed = 0;
     for (const auto& link : verification.chain)
         if (link.state == State::removed) ++removed;
-    json::array unsigned_ids;
-    for (const std::string& id : verification.unsigned_ids) unsigned_ids.emplace_back(id);
     report["removed"] = removed;
     report["appended"] = verification.appended;
     report["signed_from"] = verification.signed_from;
-    report["unsigned"] = std::move(unsigned_ids);
+    report["unsigned"] = array_of(verification.unsigned_ids);
+    report["removal_begun"] = array_of(verification.removal_begun);
     report["head"] =
         json::object{{"id", verification.head_id}, {"sha256", verification.head_sha256}};
 }

@@ -41,6 +41,7 @@ class Verifier {
         for (const ChainNode& node : chain.nodes)
             result_.chain.push_back({node.id, node.sha256, node.key_id,
                                      node.removed ? Link::State::removed : Link::State::kept});
+        for (const auto& [id, note] : chain.interrupted) result_.removal_begun.push_back(id);
         if (trusted.empty()) return;
         Signatures signatures = check_signatures(chain, trusted);
         for (Finding& finding : signatures.findings) result_.findings.push_back(std::move(finding));

@@ -182,6 +182,23 @@ describe('tamper evidence', () => {
     });
   }
 
+  it('names a backup that was put back beside the note of its removal, as no fault', async () => {
+    const id = await backUp();
+    const file = manifest(vault(), id);
+    const bytes = await readFile(file);
+    await api.expect(200, 'DELETE', `/ak/api/v3/backups/${id}`);
+    const copy = join(desk, 'put-back');
+    await cp(vault(), join(copy, 'vault'), { recursive: true });
+    await writeFile(manifest(join(copy, 'vault'), id), bytes);
+    const { code, stdout } = await offline(copy);
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(JSON.parse(stdout).removal_begun, [id]);
+    const text = await must(['verify', '--offline', copy, '--public-key', keyFile]);
+    assert.match(text.stdout, new RegExp(`removal begun, and the backup is there: ${id}\n`));
+    assert.deepEqual((await api.expect(200, 'GET', '/ak/api/v3/verification')).json.removal_begun, []);
+    await removeDirectory(copy);
+  });
+
   it('finds nothing to trust with another key', async () => {
     const other = await temporaryDirectory();
     const { stdout } = await must(['public-key', '--data', other], { settings: fixture.settings });

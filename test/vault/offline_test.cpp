@@ -443,3 +443,19 @@ TEST_CASE("the next backup is not built on what somebody else wrote") {
         CHECK(must(vault->base_for("db"))->segments.size() == 1);
     }
 }
+
+TEST_CASE("a backup that was put back beside the note of its removal is named, and no fault") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 3);
+    CHECK(disk.verify().removal_begun.empty());
+    const fs::path copy = disk.directory / "copy";
+    fs::copy(disk.root(), copy, fs::copy_options::recursive);
+    must(vault->remove("b2", "retention"));
+    CHECK(disk.verify().removal_begun.empty());
+    fs::copy(copy, disk.root(), fs::copy_options::recursive | fs::copy_options::skip_existing);
+    const auto offline = disk.verify();
+    CHECK(findings_text(offline) == "");
+    CHECK(offline.removal_begun == std::vector<std::string>{"b2"});
+    CHECK(must(vault->verify({}, {})).removal_begun == std::vector<std::string>{"b2"});
+}

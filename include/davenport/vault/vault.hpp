@@ -95,6 +95,9 @@ struct Verification {
     std::vector<Finding> findings;
     bool sound() const { return findings.empty(); }
 };
+    // Kept backups with a note of their removal: it was interrupted before the manifest went, or
+    // somebody put the backup back. No fault: it is as it was written.
+    std::vector<std::string> removal_begun;
 
 // `changed` with the same revision before and after: the document's other leaves differ.
 struct Difference {

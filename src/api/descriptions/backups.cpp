@@ -111,6 +111,7 @@ void describe_checking(Document& document) {
         "undecrypted":{"type":"integer"},"removed":{"type":"integer"},
         "appended":{"type":"integer"},"signed_from":{"type":"string"},
         "unsigned":{"type":"array","items":{"type":"string"}},
+        "removal_begun":{"type":"array","items":{"type":"string"}},
         "head":{"type":"object","properties":{"id":{"type":"string"},
             "sha256":{"type":"string"}}},
         "findings":{"type":"array","items":{"type":"object","properties":{
