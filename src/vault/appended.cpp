@@ -125,7 +125,6 @@ Result<std::string> read_appended_bytes(const blobs::BlobStore& store, const App
 
 Result<> Vault::append_attachment(std::string_view backup_id, std::string_view name,
                                   std::string_view bytes) {
-    const std::shared_lock collection(impl_->collection);
     if (name.empty() || name.size() > max_name_bytes ||
         find_invalid_utf8(name) != std::string_view::npos)
         return fail(ErrorCode::invalid_argument, "an attachment's name has 1 to {} bytes of UTF-8",
@@ -134,6 +133,7 @@ Result<> Vault::append_attachment(std::string_view backup_id, std::string_view n
         return fail(ErrorCode::too_large, "an attachment of {} bytes, the limit is {}",
                     bytes.size(), max_bytes);
     DAVENPORT_ASSIGN(const std::string prefix, prefix_of(backup_id));
+    const std::shared_lock appending(impl_->appending);
     blobs::BlobStore& store = *impl_->store;
     std::string content = encode_appended_header(
         {std::string(name), bytes.size(), impl_->clock.now_ms()}, to_hex(as_bytes(sha256(bytes))));

@@ -10,9 +10,9 @@ class Collector {
     Collector(blobs::BlobStore& store, std::uint64_t age_seconds, std::int64_t now_ms)
         : store_(store), age_ms_(static_cast<double>(age_seconds) * 1000), now_ms_(now_ms) {}
 
+    using Blobs = std::vector<blobs::BlobInfo>;
     template <class Needed>
-    Result<> collect(std::string_view prefix, const Needed& needed) {
-        DAVENPORT_ASSIGN(const auto blobs, store_.list(prefix));
+    Result<> collect(const Blobs& blobs, const Needed& needed) {
         for (const blobs::BlobInfo& blob : blobs)
             if (is_old(blob.modified_ms) && !needed(blob.name))
                 DAVENPORT_TRY(remove_counted(store_, blob, freed_));
@@ -32,16 +32,19 @@ class Collector {
 };
 
 // Wrapped keys that no object is encrypted with; last, and not while some object can't tell.
-// A key goes with all its wrappings.
+// A key goes with all its wrappings. Nobody appends while they go, but while they are searched.
 Result<> collect_keys(const blobs::BlobStore& store, const Chain& chain, const Keys& keys,
-                      Collector& collector) {
+                      std::shared_mutex& appending, Collector& collector) {
     DAVENPORT_ASSIGN(const auto vault_keys, keys.list());
     if (vault_keys.empty()) return {};
+    DAVENPORT_ASSIGN(const auto blobs, store.list("keys/"));
     auto kept = keys_in_use(store, chain);
     if (!kept) return {};
+    const std::unique_lock lock(appending);
+    if (!add_keys_of(store, "appended/", *kept)) return {};
     for (const Keys::VaultKey& key : vault_keys)
         if (!collector.is_old(key.modified_ms)) kept->insert(key.id);
-    return collector.collect("keys/", [&](const std::string& name) {
+    return collector.collect(blobs, [&](const std::string& name) {
         const std::size_t begin = name.find('/') + 1;
         return kept->contains(name.substr(begin, name.find('/', begin) - begin));
     });
@@ -77,29 +80,34 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
     Collector collector(store, age_seconds, impl_->clock.now_ms());
     DAVENPORT_ASSIGN(const std::uint64_t swept, store.sweep(age_seconds));
     collector.add(swept);
+    // What there is, is listed before what is needed: somebody may append beside this.
+    DAVENPORT_ASSIGN(const auto compactions, store.list("compactions/"));
+    DAVENPORT_ASSIGN(const auto segments, store.list("segments/"));
+    DAVENPORT_ASSIGN(const auto appended, store.list("appended/"));
+    DAVENPORT_ASSIGN(const auto attachments, store.list("attachments/"));
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     DAVENPORT_ASSIGN(const Live live, find_live(store, *chain));
     if (live.unknown) return fail(*live.unknown);
 
     // Notes before the segments that they name.
     DAVENPORT_TRY(collector.collect(
-        "compactions/", [&](const std::string& name) { return live.compactions.contains(name); }));
+        compactions, [&](const std::string& name) { return live.compactions.contains(name); }));
     DAVENPORT_TRY(collector.collect(
-        "segments/", [&](const std::string& name) { return live.segments.contains(name); }));
-    DAVENPORT_ASSIGN(const auto appended, live_appended(store, *chain, impl_->keys));
+        segments, [&](const std::string& name) { return live.segments.contains(name); }));
+    DAVENPORT_ASSIGN(const auto newest_appended, live_appended(store, *chain, impl_->keys));
     DAVENPORT_TRY(collector.collect(
-        "appended/", [&](const std::string& name) { return appended.contains(name); }));
-    const auto attachments = live_attachments(store, live);
-    if (attachments) {
+        appended, [&](const std::string& name) { return newest_appended.contains(name); }));
+    const auto needed = live_attachments(store, live);
+    if (needed) {
         DAVENPORT_TRY(collector.collect(
-            "attachments/", [&](const std::string& name) { return attachments->contains(name); }));
-    } else if (attachments.error().code != ErrorCode::corrupt &&
-               attachments.error().code != ErrorCode::not_found) {
-        return fail(attachments.error());
+            attachments, [&](const std::string& name) { return needed->contains(name); }));
+    } else if (needed.error().code != ErrorCode::corrupt &&
+               needed.error().code != ErrorCode::not_found) {
+        return fail(needed.error());
     }
     // Else a broken segment can't tell which attachments it needs, so they all stay; that it is
     // broken is for verify to say.
-    DAVENPORT_TRY(collect_keys(store, *chain, impl_->keys, collector));
+    DAVENPORT_TRY(collect_keys(store, *chain, impl_->keys, impl_->appending, collector));
     return collector.freed();
 }
 

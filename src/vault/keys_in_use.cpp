@@ -22,27 +22,33 @@ Result<std::string> beginning_of(const blobs::BlobStore& store, const std::strin
     return bytes;
 }
 
+void note(std::string_view field, std::set<std::string>& used) {
+    if (!field.empty()) used.insert(vault_key_id(field));
+}
+
 }  // namespace
+
+Result<> add_keys_of(const blobs::BlobStore& store, std::string_view prefix,
+                     std::set<std::string>& used) {
+    DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));
+    for (const blobs::BlobInfo& blob : blobs) {
+        DAVENPORT_ASSIGN(const std::string beginning, beginning_of(store, blob.name));
+        note(key_field_of(beginning), used);
+        note(key_field_of_sealed(beginning), used);
+    }
+    return {};
+}
 
 Result<std::set<std::string>> keys_in_use(const blobs::BlobStore& store, const Chain& chain) {
     std::set<std::string> used;
-    const auto note = [&](std::string_view field) {
-        if (!field.empty()) used.insert(vault_key_id(field));
-    };
-    for (const std::string_view prefix : {"segments/", "attachments/", "appended/"}) {
-        DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));
-        for (const blobs::BlobInfo& blob : blobs) {
-            DAVENPORT_ASSIGN(const std::string beginning, beginning_of(store, blob.name));
-            note(key_field_of(beginning));
-            note(key_field_of_sealed(beginning));
-        }
-    }
+    for (const std::string_view prefix : {"segments/", "attachments/", "appended/"})
+        DAVENPORT_TRY(add_keys_of(store, prefix, used));
     for (const ChainNode& node : chain.nodes) {
         if (node.removed) continue;
         DAVENPORT_ASSIGN(const Manifest manifest, read_manifest(store, node.id));
         for (const DatabaseManifest& database : manifest.databases)
             if (const auto sealed = from_base64(database.sealed_security))
-                note(key_field_of_sealed(*sealed));
+                note(key_field_of_sealed(*sealed), used);
     }
     return used;
 }

@@ -110,7 +110,9 @@ Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_vi
     if (reason.size() > max_reason_bytes || find_invalid_utf8(reason) != std::string_view::npos)
         return fail(ErrorCode::invalid_argument,
                     "the reason of a pin has at most {} bytes of UTF-8", max_reason_bytes);
-    const std::lock_guard lock(impl_->commits);
+    // Not `commits`, which a prune holds throughout: removals, here or in another process, and pins
+    // look out for each other.
+    const std::lock_guard lock(impl_->pinning);
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const std::string folder, folder_of(id));
     const std::string manifest = fmt::format("manifests/{}", id);
@@ -124,7 +126,7 @@ Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_vi
     pin.at_ms = impl_->clock.now_ms();
     std::vector<blobs::BlobInfo> older;
     DAVENPORT_ASSIGN(const std::string name, write(store, folder, encode(pin, id), older));
-    // A removal in another process writes its note and then looks for a pin. One that was pinned
+    // A removal writes its note and then looks for a pin. One that was pinned
     // before can't be removed, so its note is an old one that did not get through.
     if (older.empty()) {
         const auto note = store.open(fmt::format("removed/{}", id));
@@ -139,7 +141,7 @@ Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_vi
 }
 
 Result<> Vault::unpin(std::string_view id) {
-    const std::lock_guard lock(impl_->commits);
+    const std::lock_guard lock(impl_->pinning);
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const std::string folder, folder_of(id));
     if (const auto found = store.open(fmt::format("manifests/{}", id)); !found) {

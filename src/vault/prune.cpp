@@ -29,7 +29,8 @@ std::string owner_of(const std::string& name) {
 
 // Everything that no backup of the chain needs, in the order in which it may go: notes before what
 // they name. Young blobs, too: nothing but backups makes any that a manifest will name later, and
-// those are excluded; a compaction whose output goes is ignored.
+// those are excluded; a compaction whose output goes is ignored. What users append, here or in
+// another process, comes all the time: so what there is, is listed before what is needed.
 class Unneeded {
   public:
     static Result<Unneeded> find(const blobs::BlobStore& store, const Chain& chain,
@@ -37,28 +38,26 @@ class Unneeded {
         Unneeded found;
         DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
         if (live.unknown) return fail(*live.unknown);
-        DAVENPORT_ASSIGN(const auto attachments, live_attachments(store, live));
-        DAVENPORT_ASSIGN(const auto appended, live_appended(store, chain, keys));
+        DAVENPORT_ASSIGN(const auto notes, store.list("compactions/"));
+        DAVENPORT_ASSIGN(const auto pins, store.list("pins/"));
+        DAVENPORT_ASSIGN(const auto appended, store.list("appended/"));
+        DAVENPORT_ASSIGN(const auto segments, store.list("segments/"));
+        DAVENPORT_ASSIGN(const auto attachments, store.list("attachments/"));
+
+        DAVENPORT_ASSIGN(const auto live_files, live_attachments(store, live));
+        DAVENPORT_ASSIGN(const auto newest_appended, live_appended(store, chain, keys));
         const std::set<std::string> removed = removed_ids(chain);
         std::set<std::string> known = removed;
         for (const ChainNode& node : chain.nodes) known.insert(node.id);
 
-        DAVENPORT_TRY(found.list(store, "compactions/", [&](const std::string& name) {
-            return live.compactions.contains(name);
-        }));
-        DAVENPORT_TRY(found.list(store, "pins/", [&](const std::string& name) {
-            return !removed.contains(owner_of(name));
-        }));
+        found.add(notes, [&](const auto& name) { return live.compactions.contains(name); });
+        found.add(pins, [&](const auto& name) { return !removed.contains(owner_of(name)); });
         // A backup that runs or failed may have some already, and is not in the chain.
-        DAVENPORT_TRY(found.list(store, "appended/", [&](const std::string& name) {
-            return appended.contains(name) || !known.contains(owner_of(name));
-        }));
-        DAVENPORT_TRY(found.list(store, "segments/", [&](const std::string& name) {
-            return live.segments.contains(name);
-        }));
-        DAVENPORT_TRY(found.list(store, "attachments/", [&](const std::string& name) {
-            return attachments.contains(name);
-        }));
+        found.add(appended, [&](const auto& name) {
+            return newest_appended.contains(name) || !known.contains(owner_of(name));
+        });
+        found.add(segments, [&](const auto& name) { return live.segments.contains(name); });
+        found.add(attachments, [&](const auto& name) { return live_files.contains(name); });
         return found;
     }
 
@@ -66,11 +65,9 @@ class Unneeded {
 
   private:
     template <class Needed>
-    Result<> list(const blobs::BlobStore& store, std::string_view prefix, const Needed& needed) {
-        DAVENPORT_ASSIGN(auto blobs, store.list(prefix));
-        for (blobs::BlobInfo& blob : blobs)
-            if (!needed(blob.name)) blobs_.push_back(std::move(blob));
-        return {};
+    void add(const std::vector<blobs::BlobInfo>& blobs, const Needed& needed) {
+        for (const blobs::BlobInfo& blob : blobs)
+            if (!needed(blob.name)) blobs_.push_back(blob);
     }
 
     std::vector<blobs::BlobInfo> blobs_;

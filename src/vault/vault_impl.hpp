@@ -31,6 +31,9 @@ struct Vault::Impl {
     std::map<Sha256Digest, std::string> stored;
     std::mutex commits;            // one change of the set of backups at a time
     std::shared_mutex collection;  // exclusive: garbage collection; shared: what makes new blobs
+    // Clients wait for these, so both are held for moments, not for the length of a prune.
+    std::shared_mutex appending;  // exclusive: keys that nothing is encrypted with go
+    std::mutex pinning;           // one change of pins at a time
 };
 
 // `corrupt`, too, when it is another one than that with the `sha256_hex` (empty = any).
@@ -42,6 +45,9 @@ Result<std::vector<std::shared_ptr<SegmentReader>>> open_all(
 // Ids of the vault keys that some object of the vault, needed or not, is encrypted with. An error
 // when one can't tell.
 Result<std::set<std::string>> keys_in_use(const blobs::BlobStore& store, const Chain& chain);
+// Adds those of the blobs with this prefix.
+Result<> add_keys_of(const blobs::BlobStore& store, std::string_view prefix,
+                     std::set<std::string>& used);
 std::string attachment_blob(std::string_view sha256_hex);
 
 // What the kept backups need.

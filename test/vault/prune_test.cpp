@@ -3,6 +3,7 @@
 #include "support/temporary_directory.hpp"
 
 #include <chrono>
+#include <future>
 #include <numeric>
 
 using namespace davenport;
@@ -45,7 +46,75 @@ Records content(Vault& vault, const std::string& id) {
     return must(drain(*must(vault.documents(must(vault.manifest(id)).databases.at(0)))));
 }
 
+// A store in which another process appends an attachment to "b0003" while this one looks which are
+// needed: before its look number `at`.
+class AppendedMeanwhile final : public blobs::BlobStore {
+  public:
+    AppendedMeanwhile(Disk& disk, int at) : disk_(disk), at_(at) {}
+    Result<std::unique_ptr<blobs::BlobWriter>> create() override { return disk_.blobs->create(); }
+    Result<std::unique_ptr<blobs::BlobReader>> open(std::string_view name) const override {
+        return disk_.blobs->open(name);
+    }
+    Result<std::vector<blobs::BlobInfo>> list(std::string_view prefix) const override {
+        if (prefix.starts_with("appended/") && ++looks_ == at_)
+            DAVENPORT_TRY(disk_.open()->append_attachment("b0003", "log", "acknowledged"));
+        return disk_.blobs->list(prefix);
+    }
+    Result<> remove(std::string_view name) override { return disk_.blobs->remove(name); }
+    Result<std::uint64_t> sweep(std::uint64_t age_seconds) override {
+        return disk_.blobs->sweep(age_seconds);
+    }
+    bool has_come() const { return looks_ >= at_; }
+
+  private:
+    Disk& disk_;
+    const int at_;
+    mutable int looks_ = 0;
+};
+
 }  // namespace
+
+TEST_CASE("an attachment that another process appends during a prune stays") {
+    Disk disk;
+    const auto vault = disk.open();
+    for (int i = 1; i <= 3; ++i) make_backup(*vault, i);
+    must(vault->append_attachment("b0003", "log", "replaced"));
+    const int at = GENERATE(range(1, 8));
+    INFO(at);
+    auto made = std::make_unique<AppendedMeanwhile>(disk, at);
+    const AppendedMeanwhile& store = *made;
+    const auto pruning = must(Vault::open(std::move(made), disk.clock, chosen_ring()));
+    if (GENERATE(false, true))
+        must(pruning->prune(doomed({"b0001"}), {}));
+    else
+        must(pruning->collect_garbage(0));
+    if (store.has_come())
+        CHECK(must(disk.open()->appended_bytes("b0003", "log")) == "acknowledged");
+    CHECK(findings_text(must(disk.open()->verify({}, {}))) == "");
+}
+
+TEST_CASE("a prune does not hold up who appends and who pins") {
+    Disk disk;
+    const auto vault = disk.open();
+    for (int i = 1; i <= 4; ++i) make_backup(*vault, i);
+    std::future<void> others;
+    bool held_up = false;
+    must(vault->prune(doomed({"b0001", "b0002"}), [&](std::uint64_t) -> Result<> {
+        if (others.valid()) return {};
+        others = std::async(std::launch::async, [&] {
+            must(vault->append_attachment("b0004", "log", "meanwhile"));
+            must(vault->pin("b0002", "meanwhile", "anna"));
+            must(vault->pin("b0003", "meanwhile", "anna"));
+            must(vault->unpin("b0003"));
+        });
+        held_up = others.wait_for(std::chrono::seconds(60)) != std::future_status::ready;
+        return {};
+    }));
+    others.get();
+    CHECK_FALSE(held_up);
+    CHECK(must(vault->list()) == Ids{"b0002", "b0003", "b0004"});
+    CHECK(must(vault->appended_bytes("b0004", "log")) == "meanwhile");
+}
 
 TEST_CASE("a prune gives back what was weighed, to the byte", "[plain]") {
     Disk disk;
