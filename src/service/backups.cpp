@@ -1,26 +1,17 @@
 #include "impl.hpp"
 
+#include "backup_id.hpp"
 #include "davenport/replication/backup.hpp"
 #include "davenport/service/version.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace davenport::service {
 namespace {
 
-constexpr std::string_view id_prefix = "03_ibp_db_backup_";
 constexpr std::uint64_t every_job = 1'000'000;
-
-// Unix milliseconds inside a backup id, for sorting; 0 for foreign ids.
-std::int64_t time_of(std::string_view id) {
-    std::int64_t value = 0;
-    if (id.starts_with(id_prefix))
-        std::from_chars(id.data() + id_prefix.size(), id.data() + id.size(), value);
-    return value;
-}
 
 json::object to_json(const replication::DatabaseProgress& database) {
     return {{"name", database.name},
@@ -181,6 +172,7 @@ void Service::Impl::handle_backups() {
         why.reason = "deleted on request";
         why.by = text_or(context.job().parameters, "by");
         why.now_ms = retention->now_ms();
+        DAVENPORT_ASSIGN(why.doubted_until_ms, retention->doubted_until_ms(id));
         const auto removable = retention->check_removable(id);
         if (!removable && removable.error().code != ErrorCode::not_found)
             return fail(removable.error());
@@ -206,7 +198,7 @@ Result<std::string> Service::Impl::submit_backup(json::object parameters) {
     DAVENPORT_TRY(vault->keys().check());
     for (std::int64_t now = clock.now_ms();; ++now) {
         jobs::Runner::Submission submission;
-        submission.id = fmt::format("{}{}", id_prefix, now);
+        submission.id = fmt::format("{}{}", backup_id_prefix, now);
         submission.kind = kind::backup;
         submission.group = exclusive_group;
         submission.parameters = parameters;
@@ -226,8 +218,8 @@ Result<std::vector<std::string>> Service::backup_ids() {
     for (const jobs::Job& job : backups)
         if (job.state != jobs::State::succeeded) ids.push_back(job.id);
     std::stable_sort(ids.begin(), ids.end(), [](const std::string& a, const std::string& b) {
-        const std::int64_t x = time_of(a);
-        const std::int64_t y = time_of(b);
+        const std::int64_t x = time_in_id(a);
+        const std::int64_t y = time_in_id(b);
         return x != y ? x < y : a < b;
     });
     // A job that has just committed stands in both lists.

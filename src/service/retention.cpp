@@ -1,5 +1,6 @@
 #include "davenport/service/retention.hpp"
 
+#include "backup_id.hpp"
 #include "trusted_time.hpp"
 
 #include <algorithm>
@@ -9,6 +10,7 @@ namespace davenport::service {
 namespace {
 
 constexpr std::uint64_t every_job = 1'000'000;
+constexpr std::int64_t latest_ms = 253'402'300'799'999;  // the end of the year 9999
 
 Result<std::optional<retention::Duration>> duration_of(std::string_view setting,
                                                        const std::string& text) {
@@ -112,6 +114,18 @@ std::int64_t Retention::locked_until(const vault::Manifest& manifest) const {
     return std::max(manifest.locked_until_ms, manifest.finished_ms + lock_ms_);
 }
 
+// Nobody can say what was promised; what is asked for now counts from the latest time that is known
+// of the backup.
+Result<std::int64_t> Retention::doubted_until_ms(std::string_view backup_id) const {
+    if (lock_ms_ == 0) return 0;
+    std::int64_t made_ms = time_in_id(backup_id);
+    const std::string name = fmt::format("manifests/{}", backup_id);
+    DAVENPORT_ASSIGN(const auto blobs, vault_.store().list("manifests/"));
+    for (const blobs::BlobInfo& blob : blobs)
+        if (blob.name == name) made_ms = std::max(made_ms, blob.modified_ms);
+    return std::min(made_ms, latest_ms) + lock_ms_;
+}
+
 std::vector<std::string> Retention::Choice::removed_ids() const {
     std::vector<std::string> ids;
     for (const retention::Decision& decision : decisions)
@@ -164,13 +178,19 @@ Result<> Retention::check_removable(std::string_view backup_id) const {
         return fail(ErrorCode::in_use, "backup {} is pinned{}{}; `davenport unpin {}` lets it go",
                     backup_id, pin->second.reason.empty() ? "" : ": ", pin->second.reason,
                     backup_id);
+    DAVENPORT_ASSIGN(const std::string doubt, vault_.doubt(backup_id));
     const auto manifest = vault_.manifest(backup_id);
-    // Of a damaged one the vault knows best.
-    if (!manifest && manifest.error().code == ErrorCode::corrupt) return {};
-    if (!manifest) return fail(manifest.error());
-    if (const std::int64_t until = locked_until(*manifest); until > now_ms())
-        return fail(ErrorCode::in_use, "backup {} is locked until {}", backup_id,
-                    to_rfc3339(until));
+    if (!manifest && doubt.empty()) return fail(manifest.error());
+    std::int64_t until = manifest ? manifest->locked_until_ms : 0;
+    if (doubt.empty()) {
+        until = locked_until(*manifest);
+    } else {
+        DAVENPORT_ASSIGN(const std::int64_t doubted, doubted_until_ms(backup_id));
+        until = std::max(until, doubted);
+    }
+    if (until > now_ms())
+        return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", backup_id,
+                    to_rfc3339(until), doubt.empty() ? "" : "; ", doubt);
     return {};
 }
 

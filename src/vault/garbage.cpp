@@ -86,6 +86,7 @@ Result<std::uint64_t> Vault::collect_garbage(std::uint64_t age_seconds) {
     DAVENPORT_ASSIGN(const auto appended, store.list("appended/"));
     DAVENPORT_ASSIGN(const auto attachments, store.list("attachments/"));
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    DAVENPORT_TRY(check_manifests(*chain));
     DAVENPORT_ASSIGN(const Live live, find_live(store, *chain));
     if (live.unknown) return fail(*live.unknown);
 

@@ -8,7 +8,7 @@ Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain) {
     std::set<std::string> seen;
     for (auto node = chain.nodes.rbegin(); node != chain.nodes.rend(); ++node) {
         if (node->removed) continue;
-        auto manifest = read_manifest(store, node->id);
+        auto manifest = read_manifest(store, node->id, node->sha256);
         if (!manifest) {
             const ErrorCode code = manifest.error().code;
             if (code != ErrorCode::corrupt && code != ErrorCode::unsupported &&
@@ -29,6 +29,16 @@ Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain) {
         }
     }
     return live;
+}
+
+Result<> check_manifests(const Chain& chain) {
+    for (const ChainNode& node : chain.nodes) {
+        if (node.removed) continue;
+        if (const std::string doubt = doubt_about(chain, node); !doubt.empty())
+            return fail(ErrorCode::corrupt,
+                        "nothing is removed while the backup {} is in doubt: {}", node.id, doubt);
+    }
+    return {};
 }
 
 Result<std::set<std::string>> live_attachments(const blobs::BlobStore& store, const Live& live) {

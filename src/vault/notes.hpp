@@ -15,8 +15,9 @@ struct RemovedNote {
     std::string found_sha256;  // of the manifest as it was found; another one if it was damaged
     std::string previous_id, previous_sha256;
     std::vector<std::string> passed_over;  // as in Manifest
-    // The manifest could not be read any more. What came before it was taken from the order of the
-    // chain, and `passed_over` names all that could not be read either, wherever they belong.
+    // The manifest could not be read any more, or was doubted. What came before it was taken from
+    // the order of the chain, and `passed_over` names all that could not be read either, wherever
+    // they belong.
     bool guessed = false;
     std::int64_t started_ms = 0;
     std::int64_t removed_ms = 0;

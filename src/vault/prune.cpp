@@ -5,6 +5,8 @@
 namespace davenport::vault {
 namespace {
 
+constexpr std::int64_t never_ms = 253'402'300'799'999;  // the end of the year 9999
+
 // The chain as it is once these backups are gone.
 Chain without(const Chain& chain, const std::set<std::string>& ids) {
     Chain rest = chain;
@@ -36,14 +38,14 @@ class Unneeded {
     static Result<Unneeded> find(const blobs::BlobStore& store, const Chain& chain,
                                  const Keys& keys) {
         Unneeded found;
-        DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
-        if (live.unknown) return fail(*live.unknown);
         DAVENPORT_ASSIGN(const auto notes, store.list("compactions/"));
         DAVENPORT_ASSIGN(const auto pins, store.list("pins/"));
         DAVENPORT_ASSIGN(const auto appended, store.list("appended/"));
         DAVENPORT_ASSIGN(const auto segments, store.list("segments/"));
         DAVENPORT_ASSIGN(const auto attachments, store.list("attachments/"));
 
+        DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
+        if (live.unknown) return fail(*live.unknown);
         DAVENPORT_ASSIGN(const auto live_files, live_attachments(store, live));
         DAVENPORT_ASSIGN(const auto newest_appended, live_appended(store, chain, keys));
         const std::set<std::string> removed = removed_ids(chain);
@@ -89,11 +91,20 @@ std::set<std::string> existing(const Chain& chain, const std::vector<std::string
     return found;
 }
 
+// Read anew, as in `verify`: what was read earlier proves nothing about what is stored now.
+Result<std::shared_ptr<const Chain>> undoubted_chain(const blobs::BlobStore& store,
+                                                     const std::vector<VerifyingKey>& trusted) {
+    Catalog fresh(store, trusted);
+    DAVENPORT_ASSIGN(auto chain, fresh.chain());
+    DAVENPORT_TRY(check_manifests(*chain));
+    return chain;
+}
+
 }  // namespace
 
 Result<Reclaimed> Vault::weigh(const std::vector<std::string>& ids) const {
     const blobs::BlobStore& store = *impl_->store;
-    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    DAVENPORT_ASSIGN(const auto chain, undoubted_chain(store, impl_->signing.trusted));
     const std::set<std::string> gone = existing(*chain, ids);
     DAVENPORT_ASSIGN(const Unneeded unneeded,
                      Unneeded::find(store, without(*chain, gone), impl_->keys));
@@ -113,11 +124,12 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
     const std::unique_lock collection(impl_->collection);
     const std::lock_guard lock(impl_->commits);
     blobs::BlobStore& store = *impl_->store;
-    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
-    std::map<std::string_view, const Removal*> reasons;
+    DAVENPORT_ASSIGN(const auto chain, undoubted_chain(store, impl_->signing.trusted));
+    std::map<std::string_view, Removal> reasons;
     std::vector<std::string> ids;
     for (const Doomed& one : doomed) {
-        reasons.emplace(one.id, &one.why);
+        Removal& why = reasons.emplace(one.id, one.why).first->second;
+        why.doubted_until_ms = never_ms;
         ids.push_back(one.id);
     }
     // What stays must be readable before anything goes: a sound copy may be in what would go.
@@ -129,7 +141,7 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
         if (node.removed || why == reasons.end()) continue;
         if (progress) DAVENPORT_TRY(progress(reclaimed.backups));
         const auto removed =
-            remove_manifest(store, *chain, node, *why->second, impl_->signing.key.get(),
+            remove_manifest(store, *chain, node, why->second, impl_->signing.key.get(),
                             impl_->clock.now_ms(), reclaimed.bytes);
         if (!removed && (removed.error().code == ErrorCode::in_use ||
                          removed.error().code == ErrorCode::not_found))

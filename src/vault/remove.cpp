@@ -9,9 +9,10 @@
 namespace davenport::vault {
 namespace {
 
-// What a manifest that can't be read says no more, the order of the chain tells; and what its hash
-// was, the backup that follows on it knows.
-RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex) {
+// What a manifest that can't be read says no more, and what one that is doubted says wrongly, the
+// order of the chain tells; and what its hash was, the backup that follows on it knows.
+RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex,
+                     const std::string& doubt) {
     RemovedNote note;
     note.id = node.id;
     note.sha256 = note.found_sha256 = sha256_hex;
@@ -19,8 +20,10 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     note.previous_id = node.previous_id;
     note.previous_sha256 = node.previous_sha256;
     note.passed_over = node.passed_over;
-    note.guessed = !node.problem.empty();
+    note.guessed = !doubt.empty();
     if (note.guessed) {
+        note.previous_id = note.previous_sha256 = "";
+        note.passed_over.clear();
         bool before = true;
         for (const ChainNode& other : chain.nodes) {
             if (&other == &node)
@@ -78,6 +81,7 @@ Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest
         for (const auto& list : {database.segments, applied.segments})
             for (const SegmentReference& segment : list) candidates.emplace(segment.name, segment);
     }
+    DAVENPORT_TRY(check_manifests(chain));
     DAVENPORT_ASSIGN(const Live live, find_live(store, chain));
     if (live.unknown) return fail(*live.unknown);
     for (const std::string& note : notes)
@@ -98,17 +102,20 @@ Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest
 }
 
 // Nobody may remove it, whoever asks.
-Result<> check_free(const blobs::BlobStore& store, const ChainNode& node, const Manifest* manifest,
-                    const Removal& why, std::int64_t now_ms) {
+Result<> check_pin(const blobs::BlobStore& store, const ChainNode& node) {
     DAVENPORT_ASSIGN(const auto pin, find_pin(store, node.id));
     if (pin)
         return fail(ErrorCode::in_use, "backup {} is pinned{}{}; `davenport unpin {}` lets it go",
                     node.id, pin->reason.empty() ? "" : ": ", pin->reason, node.id);
-    const std::int64_t now = std::min(now_ms, why.now_ms.value_or(now_ms));
-    if (manifest && manifest->locked_until_ms > now)
-        return fail(ErrorCode::in_use, "backup {} is locked until {}", node.id,
-                    to_rfc3339(manifest->locked_until_ms));
     return {};
+}
+
+Result<> check_lock(const ChainNode& node, std::int64_t locked_until_ms, const std::string& doubt,
+                    const Removal& why, std::int64_t now_ms) {
+    if (!doubt.empty()) locked_until_ms = std::max(locked_until_ms, why.doubted_until_ms);
+    if (locked_until_ms <= std::min(now_ms, why.now_ms.value_or(now_ms))) return {};
+    return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", node.id,
+                to_rfc3339(locked_until_ms), doubt.empty() ? "" : "; ", doubt);
 }
 
 }  // namespace
@@ -119,9 +126,14 @@ Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const C
                                                 std::uint64_t& freed) {
     const std::string name = "manifests/" + node.id;
     DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
+    const std::string sha256_hex = to_hex(as_bytes(sha256(text)));
     auto manifest = decode_manifest(text);
-    DAVENPORT_TRY(check_free(store, node, manifest ? &*manifest : nullptr, why, now_ms));
-    RemovedNote note = note_for(chain, node, to_hex(as_bytes(sha256(text))));
+    const std::string doubt = sha256_hex == node.sha256
+                                  ? doubt_about(chain, node)
+                                  : "its manifest was changed since it was read";
+    DAVENPORT_TRY(check_pin(store, node));
+    DAVENPORT_TRY(check_lock(node, manifest ? manifest->locked_until_ms : 0, doubt, why, now_ms));
+    RemovedNote note = note_for(chain, node, sha256_hex, doubt);
     note.removed_ms = now_ms;
     note.reason = why.reason;
     note.rule = why.rule;
@@ -130,7 +142,7 @@ Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const C
     DAVENPORT_TRY(write_note(store, note, signer));
     // Whoever pins writes the pin and then looks for the note; here it is the other way round. So
     // of two at once at least one sees the other, and a pin that was promised holds.
-    if (auto free = check_free(store, node, nullptr, why, now_ms); !free) {
+    if (auto free = check_pin(store, node); !free) {
         DAVENPORT_TRY(store.remove("removed/" + node.id));
         return fail(std::move(free).error());
     }

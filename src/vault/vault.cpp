@@ -178,7 +178,12 @@ Result<std::string> Vault::doubt(std::string_view id) const {
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const ChainNode* node = chain->find(id);
     if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
-    return doubt_about(*chain, *node);
+    std::string doubt = doubt_about(*chain, *node);
+    if (!doubt.empty()) return doubt;
+    // The chain may have been read before the manifest was damaged.
+    const auto stored = read_manifest(*impl_->store, id, node->sha256);
+    if (!stored && stored.error().code != ErrorCode::corrupt) return fail(stored.error());
+    return stored ? std::string() : stored.error().message;
 }
 
 Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(

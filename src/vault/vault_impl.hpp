@@ -57,6 +57,9 @@ struct Live {
     std::optional<Error> unknown;  // a manifest could not be read: there may be more
 };
 Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain);
+// `corrupt`, and why, while something speaks against the manifest of a kept backup: then nobody
+// knows what it needs, nor whether it may go.
+Result<> check_manifests(const Chain& chain);
 // Names of the attachments' blobs. An error when a live segment can't tell.
 Result<std::set<std::string>> live_attachments(const blobs::BlobStore& store, const Live& live);
 
@@ -70,6 +73,7 @@ Result<std::optional<Pin>> find_pin(const blobs::BlobStore& store, std::string_v
 // The names of pins that are damaged.
 Result<std::vector<std::string>> unreadable_pins(const blobs::BlobStore& store);
 // Takes the manifest away, its note first. in_use when the backup is pinned or locked; not_found.
+// `chain` may be older than the manifest that is there: then that is doubted.
 // `manifest` is what it said; nullopt when it could not be read.
 Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const Chain& chain,
                                                 const ChainNode& node, const Removal& why,

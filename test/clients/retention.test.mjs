@@ -1,6 +1,6 @@
 // Pins, retention locks and prunes, through the API and the command line.
 import assert from 'node:assert/strict';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually, must, run } from '../../scripts/lib/davenport.mjs';
@@ -210,6 +210,30 @@ describe('retention', () => {
     await fixture.startService();
     await fixture.api.expect(200, 'DELETE', `${backups}/${newest}`);
     assert.deepEqual(await listed(fixture.api), [locked]);
+  }));
+
+  it('holds a lock through a damaged manifest', withService({ ...rules, DAVENPORT_RETENTION_MIN_AGE: '30d' }, async (fixture) => {
+    const ids = await fill(fixture.api, 4);
+    // One bit, and nothing else that shows it.
+    const file = join(fixture.dataDir, 'vault', 'manifests', ids[0]);
+    const [bytes, { atime, mtime }] = [await readFile(file), await stat(file)];
+    bytes[bytes.length >> 1] ^= 1;
+    await writeFile(file, bytes);
+    await utimes(file, atime, mtime);
+    const refused = await fixture.api.delete(`${backups}/${ids[0]}`);
+    assert.equal(refused.status, 409);
+    assert.match(refused.json.message, /locked until \d{4}-/);
+    await fixture.stopService();
+    delete fixture.settings.DAVENPORT_RETENTION_MIN_AGE;
+    await fixture.startService();
+    const { api } = fixture;
+    assert.equal((await api.delete(`${backups}/${ids[1]}`)).status, 409);
+    const plan = await api.post('/ak/api/v3/prune?dry_run=true');
+    assert.equal(plan.status, 500);
+    assert.match(plan.json.message, new RegExp(ids[0]));
+    await api.expect(200, 'DELETE', `${backups}/${ids[0]}`);
+    assert.deepEqual((await prune(api)).removed, []);
+    assert.deepEqual(await listed(api), ids.slice(1));
   }));
 
   it('loses nothing when it is killed in the middle, and ends after the next start', withService({ ...rules, DAVENPORT_RETENTION_KEEP_LAST: '3' }, async (fixture) => {

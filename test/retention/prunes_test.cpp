@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 using namespace davenport;
@@ -28,11 +30,15 @@ struct Place {
     std::unique_ptr<service::Retention> retention;
     std::unique_ptr<jobs::Runner> runner;
 
-    explicit Place(const std::string& preset) {
+    explicit Place(const std::string& preset, const std::string& min_age = "") {
+        settings.retention.min_age = min_age;
         settings.data.directory = directory.path().string();
         settings.retention.preset = preset;
         if (preset == "rules") settings.retention.keep_last = 1;
-        vault = vault::Vault::open(blobs::make_memory(), clock).value();
+        const auto key = std::make_shared<const SigningKey>(SigningKey::generate());
+        vault = vault::Vault::open(blobs::open_directory(vault_directory()).value(), clock, {},
+                                   {key, {key->public_key()}})
+                    .value();
         std::int64_t started_ms = clock.now_ms() - 1000;
         for (const std::string id : {"one", "two", "three"}) {
             vault::Manifest manifest;
@@ -55,6 +61,22 @@ struct Place {
     }
     ~Place() { release = true; }
 
+    std::string vault_directory() const { return directory / "vault"; }
+    // Overwrites its manifest, and says that this was so many days ago.
+    void damage(const std::string& id, int days) const {
+        const std::string path = vault_directory() + "/manifests/" + id;
+        std::ofstream(path) << "nonsense";
+        std::filesystem::last_write_time(
+            path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * days));
+    }
+    std::string add_backup(int days) {
+        vault::Manifest manifest;
+        manifest.started_ms = clock.now_ms() - days * std::int64_t{24 * 3'600'000};
+        manifest.id = fmt::format("03_ibp_db_backup_{}", manifest.started_ms);
+        const std::string id = manifest.id;
+        REQUIRE(vault->commit(std::move(manifest)));
+        return id;
+    }
     void block() {
         REQUIRE(runner->submit({"blocking", "blocker", std::string(group), json::object{}}));
     }
@@ -75,6 +97,49 @@ TEST_CASE("a prune removes what the rules do not keep, and says so") {
     CHECK(place.vault->list().value() == std::vector<std::string>{"three"});
     CHECK(place.retention->prune_job(id).value().id == id);
     CHECK(place.retention->prune_job("none").error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("nothing is pruned while something speaks against a manifest") {
+    Place place("rules");
+    const std::string manifest = place.vault_directory() + "/manifests/one";
+    vault::Manifest edited = place.vault->manifest("one").value();
+    edited.started_ms += 1;
+    std::ofstream(manifest) << vault::encode(edited, nullptr);
+    const auto plan = place.retention->plan();
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().code == ErrorCode::corrupt);
+    CHECK_THAT(plan.error().message, Catch::Matchers::Contains("one"));
+    const std::string id = place.retention->prune("anna").value();
+    const auto ended = place.retention->wait_for_prune(id, milliseconds(30'000)).value();
+    CHECK(ended.state == jobs::State::failed);
+    CHECK(place.vault->list().value().size() == 3);
+
+    // Without min_age it can be got rid of.
+    CHECK(place.retention->doubted_until_ms("one").value() == 0);
+    REQUIRE(place.retention->check_removable("one"));
+    REQUIRE(place.vault->remove("one", "doubted"));
+    CHECK(place.retention->plan().value().reclaimed.backups == 1);
+}
+
+TEST_CASE("a backup with a damaged manifest is locked from the latest time that is known of it") {
+    Place place("rules", "30d");
+    const std::string old = place.add_backup(60);
+    const std::string young = place.add_backup(3);
+    const auto code_of = [&](const std::string& id) {
+        const auto removable = place.retention->check_removable(id);
+        return removable ? std::string("removable")
+                         : std::string(traits(removable.error().code).name);
+    };
+    place.damage(old, 10);
+    place.damage(young, 40);
+    CHECK(code_of(old) == "in_use");
+    CHECK(code_of(young) == "in_use");
+    place.damage(old, 40);
+    CHECK(code_of(old) == "removable");
+    CHECK(code_of("nothing") == "not_found");
+    // Whatever an id says, it can be told until when.
+    const std::string foreign = "03_ibp_db_backup_9223372036854775807";
+    CHECK(place.retention->doubted_until_ms(foreign).value() > place.clock.now_ms());
 }
 
 TEST_CASE("what a job works on is kept") {

@@ -43,7 +43,8 @@ class Retention {
                                                      std::string_view exclusive_group);
     ~Retention();
 
-    // invalid_argument without rules; `corrupt` while a backup that would stay can't be read.
+    // invalid_argument without rules; `corrupt` while a backup that would stay can't be read, or
+    // something speaks against any manifest.
     Result<PrunePlan> plan() const;
     // Starts a job that removes what the rules do not keep and gives back what nothing needs; its
     // id. invalid_argument without rules; in_progress (detail = id of what runs) while a backup,
@@ -64,6 +65,8 @@ class Retention {
     Result<> check_removable(std::string_view backup_id) const;
     // Unix milliseconds; in the past or 0: it is not locked.
     std::int64_t locked_until(const vault::Manifest& manifest) const;
+    // Until when a backup is locked whose manifest is doubted, for Removal::doubted_until_ms.
+    Result<std::int64_t> doubted_until_ms(std::string_view backup_id) const;
     // The latest that it can be now, for Removal::now_ms.
     std::int64_t now_ms() const;
     // How long a new backup is locked from its end on (replication::BackupOptions::lock_ms).

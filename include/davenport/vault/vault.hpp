@@ -50,6 +50,9 @@ struct Removal {
     // The latest that it can be now, for locks, by whoever knows better than the vault's clock,
     // which somebody may have set forward.
     std::optional<std::int64_t> now_ms{};
+    // What a doubted manifest says of a lock is not to be relied on: it holds until then, too. Unix
+    // milliseconds.
+    std::int64_t doubted_until_ms = 0;
 };
 
 struct Pin {
@@ -92,12 +95,12 @@ struct Verification {
     std::uint64_t appended = 0;  // attachments that users appended: no signature covers them
     std::string signed_from;     // everything from this backup on is signed; empty: nothing is
     std::vector<std::string> unsigned_ids;  // from before that
-    std::vector<Finding> findings;
-    bool sound() const { return findings.empty(); }
-};
     // Kept backups with a note of their removal: it was interrupted before the manifest went, or
     // somebody put the backup back. No fault: it is as it was written.
     std::vector<std::string> removal_begun;
+    std::vector<Finding> findings;
+    bool sound() const { return findings.empty(); }
+};
 
 // `changed` with the same revision before and after: the document's other leaves differ.
 struct Difference {
@@ -179,9 +182,9 @@ class Vault {
     Result<std::string> appended_bytes(std::string_view backup_id, std::string_view name) const;
 
     // Deletes a backup: its chain note stays in removed/; data no other backup needs is removed,
-    // unless some other manifest can't be read. Data that could not be removed after the backup is
-    // gone is left to collect_garbage; it is no error.
-    // in_use, with nothing removed, when the backup is pinned or locked.
+    // unless something speaks against some other manifest. Data that could not be removed after the
+    // backup is gone is left to collect_garbage; it is no error. in_use, with nothing removed, when
+    // the backup is pinned or locked.
     Result<std::uint64_t> remove(std::string_view id, const Removal& why);  // bytes given back
     Result<std::uint64_t> remove(std::string_view id, std::string_view reason) {
         return remove(id, Removal{.reason = std::string(reason)});
@@ -199,9 +202,9 @@ class Vault {
     // Removes the backups, oldest first, then all data that nothing needs any more. Can be
     // interrupted at any point: what it removed is removed whole, what it left is whole, and the
     // next prune gives back what this one did not. A backup that is gone, or was pinned meanwhile,
-    // is passed over. `corrupt`, with nothing removed, while a manifest or a segment of a backup
-    // that stays can't be read. An error of `progress` (backups done) ends it with that error.
-    // Excludes backups, as commits do.
+    // is passed over. `corrupt`, with nothing removed, while a segment of a backup that stays can't
+    // be read, or something speaks against any manifest, all of which are read anew. An error of
+    // `progress` (backups done) ends it with that error. Excludes backups, as commits do.
     Result<Reclaimed> prune(const std::vector<Doomed>& doomed,
                             const std::function<Result<>(std::uint64_t)>& progress);
 
@@ -213,7 +216,7 @@ class Vault {
     Result<std::map<std::string, Pin>> pins() const;  // by backup id
     // Removes segments, attachments and notes that nothing refers to (garbage of crashes), when
     // they are older than `age_seconds`. Not while a backup runs. `corrupt`, with nothing removed
-    // but temporary files, while a manifest can't be read: what it needs is unknown.
+    // but temporary files, while something speaks against a manifest: what it needs is unknown.
     Result<std::uint64_t> collect_garbage(std::uint64_t age_seconds);
 
     // Merges adjacent newer segments of a database (size-tiered) until base_for() would give at

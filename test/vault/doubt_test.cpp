@@ -1,0 +1,163 @@
+// What becomes of backups whose manifests something speaks against: they decide nothing.
+#include "tamper_support.hpp"
+
+#include <map>
+
+using namespace davenport;
+using namespace davenport::vault;
+using namespace davenport::vault::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+constexpr std::int64_t far_ms = 4'000'000'000'000;
+
+Manifest locked(Vault& vault, const std::string& id) {
+    const auto segment = must(write_segment(vault.store(), {document(id, id)}));
+    Manifest manifest = backup(id, {entry("db", {segment})}, 10);
+    manifest.locked_until_ms = far_ms;
+    return manifest;
+}
+
+// A locked backup between two others.
+std::unique_ptr<Vault> fill(SignedDisk& disk) {
+    auto vault = disk.open();
+    disk.fill(*vault, 1, 1);
+    must(vault->commit(locked(*vault, "locked")));
+    const auto segment = must(write_segment(vault->store(), {document("y", "z")}));
+    must(vault->commit(backup("last", {entry("db", {segment})}, 20)));
+    return vault;
+}
+
+std::map<std::string, std::uint64_t> sizes(Vault& vault) {
+    std::map<std::string, std::uint64_t> found;
+    for (const auto& blob : must(vault.store().list(""))) found[blob.name] = blob.size;
+    return found;
+}
+
+// With another byte in it, and with the time it had: nothing but its content tells.
+void damage_in_place(const SignedDisk& disk, const std::string& name, const std::string& from,
+                     const std::string& to) {
+    const auto written = std::filesystem::last_write_time(disk.path(name));
+    std::string text = disk.read(name);
+    REQUIRE(from.size() == to.size());
+    REQUIRE(text.find(from) != std::string::npos);
+    text.replace(text.find(from), from.size(), to);
+    disk.write(name, resealed(text));
+    std::filesystem::last_write_time(disk.path(name), written);
+}
+
+const std::vector<Vault::Doomed> doomed{{"locked", {.reason = "test"}}};
+
+struct Damage {
+    std::string name;
+    std::function<void(SignedDisk&)> make;
+    std::string doubted;
+};
+
+Damage any_damage() {
+    const std::vector<Damage> all{
+        {"a lock edited away",
+         [](SignedDisk& disk) {
+             disk.edit("locked", [](Manifest& manifest) { manifest.locked_until_ms = 1; });
+         },
+         "locked"},
+        {"edited in place, unnoticed by the listing",
+         [](SignedDisk& disk) {
+             damage_in_place(disk, "manifests/locked", std::to_string(far_ms), "1000000000000");
+         },
+         "locked"},
+        {"edited by who has the key",
+         [](SignedDisk& disk) {
+             disk.edit(
+                 "locked", [](Manifest& manifest) { manifest.locked_until_ms = 1; },
+                 disk.key.get());
+         },
+         "locked"},
+        {"one that can't be read",
+         [](SignedDisk& disk) { disk.write("manifests/locked", "nonsense"); }, "locked"},
+        {"one planted, not signed",
+         [](SignedDisk& disk) {
+             Manifest planted = must(decode_manifest(disk.read("manifests/last")));
+             planted.id = "planted";
+             planted.started_ms = 30;
+             planted.previous_id = "last";
+             planted.previous_sha256 = to_hex(as_bytes(sha256(disk.read("manifests/last"))));
+             disk.write("manifests/planted", encode(planted, nullptr));
+         },
+         "planted"},
+    };
+    return all[GENERATE(range(0, 5))];
+}
+
+}  // namespace
+
+TEST_CASE("nothing is removed while something speaks against a manifest") {
+    SignedDisk disk;
+    const auto vault = fill(disk);
+    REQUIRE(must(vault->weigh({"b1"})).backups == 1);
+    const Damage damage = any_damage();
+    INFO(damage.name);
+    damage.make(disk);
+    const auto before = sizes(*vault);
+    const auto check_refused = [&](const Result<Reclaimed>& result) {
+        REQUIRE_FALSE(result);
+        CHECK(result.error().code == ErrorCode::corrupt);
+        CHECK_THAT(result.error().message, Contains(damage.doubted));
+    };
+    check_refused(vault->weigh({"b1"}));
+    check_refused(vault->prune(doomed, {}));
+    check_refused(vault->prune({{"b1", {.reason = "test"}}}, {}));
+    CHECK(sizes(*vault) == before);
+
+    // Another one may go, but not what the doubted one might need.
+    const auto reopened = disk.open();
+    must(reopened->remove("b1", "test"));
+    CHECK(reopened->collect_garbage(0).error().code == ErrorCode::corrupt);
+    const auto after = sizes(*reopened);
+    for (const auto& [name, size] : before) CHECK((name == "manifests/b1" || after.contains(name)));
+}
+
+TEST_CASE("a doubted backup is locked for as long as it may have been") {
+    SignedDisk disk;
+    const auto vault = fill(disk);
+    REQUIRE(must(vault->list()).size() == 3);
+    const Damage damage = any_damage();
+    INFO(damage.name);
+    damage.make(disk);
+    CHECK(must(vault->doubt("b1")).empty());
+    CHECK_FALSE(must(vault->doubt(damage.doubted)).empty());
+    CHECK(vault->doubt("nothing").error().code == ErrorCode::not_found);
+    const std::int64_t now_ms = disk.clock.now_ms();
+    Removal why{.reason = "test", .doubted_until_ms = now_ms + 3'600'000};
+    const auto before = sizes(*vault);
+    const auto refused = vault->remove(damage.doubted, why);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::in_use);
+    CHECK_THAT(refused.error().message, Contains("locked until"));
+    CHECK(sizes(*vault) == before);
+    // It says nothing of the others.
+    must(vault->remove("b1", why));
+
+    why.doubted_until_ms = now_ms;
+    must(vault->remove(damage.doubted, why));
+    CHECK(must(vault->weigh({})).backups == 0);
+}
+
+TEST_CASE("a lock that a doubted manifest claims holds all the same") {
+    SignedDisk disk;
+    const auto vault = fill(disk);
+    disk.edit("locked", [](Manifest& manifest) { manifest.finished_ms = 1; });
+    REQUIRE_FALSE(must(vault->doubt("locked")).empty());
+    CHECK(vault->remove("locked", "test").error().code == ErrorCode::in_use);
+}
+
+TEST_CASE("the note of a doubted backup spreads none of what it says") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 3);
+    disk.edit("b2", [](Manifest& manifest) { manifest.previous_sha256 = std::string(64, 'a'); });
+    must(vault->remove("b2", "test"));
+    CHECK(must(vault->doubt("b1")).empty());
+    CHECK(disk.findings() == "");
+}
