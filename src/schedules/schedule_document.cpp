@@ -106,6 +106,7 @@ json::object to_body(const ScheduleDocument& document, const Options& options) {
                       {"due_ms", schedule.due_ms},
                       {"next_run_ms", schedule.next_run_ms},
                       {"creation", document.creation},
+                      {"plan", document.plan},
                       {"done_ms", document.done_ms},
                       {"retry_ms", document.retry_ms}};
     if (schedule.last_run) body["last_run"] = to_object(*schedule.last_run);
@@ -140,6 +141,7 @@ Result<ScheduleDocument> from_record(documents::Record record) {
     if (const auto* run = object_member(body, "last_run")) schedule.last_run = run_of(*run);
     document.revision = std::move(record.revision);
     document.creation = text_or(body, "creation");
+    document.plan = text_or(body, "plan");
     document.done_ms = number_or_zero(body, "done_ms");
     document.retry_ms = number_or_zero(body, "retry_ms");
     if (const auto* claim = object_member(body, "claim")) document.claim = claim_of(*claim);

@@ -38,12 +38,15 @@ Result<schedules::Scheduler::Outcome> start_scheduled_prune(Retention& retention
     return fail(std::move(started).error());
 }
 
-// The newest complete backup when it is that young. One that can't be read is no backup.
-std::optional<std::string> newer_than(const vault::Vault& vault, std::int64_t since_ms) {
+// The newest complete backup when it is that young. One that can't be read is no backup, and one
+// that a wrong clock has put into the future may be of any age.
+std::optional<std::string> newer_than(const vault::Vault& vault, std::int64_t now_ms,
+                                      std::int64_t young_ms) {
     const auto ids = vault.list();
     if (!ids || ids->empty()) return std::nullopt;
     const auto newest = vault.manifest(ids->back());
-    if (!newest || newest->started_ms <= since_ms) return std::nullopt;
+    if (!newest || newest->started_ms <= now_ms - young_ms || newest->started_ms > now_ms)
+        return std::nullopt;
     return newest->id;
 }
 
@@ -59,7 +62,7 @@ Result<schedules::Scheduler::Outcome> Service::Impl::start_scheduled_backup(
 
     const std::int64_t fresh_secs = integer_member(schedule.parameters, skip_if_newer).value_or(0);
     if (fresh_secs > 0 && !schedule.requested)
-        if (const auto newest = newer_than(*vault, clock.now_ms() - fresh_secs * 1000))
+        if (const auto newest = newer_than(*vault, clock.now_ms(), fresh_secs * 1000))
             return Outcome::skip(
                 fmt::format("the backup {} is not {} seconds old", *newest, fresh_secs));
 

@@ -93,6 +93,8 @@ struct Options {
 //     counts as started.
 //   - Times that pass while no instance runs, or none has a handler for the kind, are made up for
 //     once, all of them together. What passes while a schedule is paused is not.
+//   - What lies further ahead than a right clock can have put it (the next time of a cron
+//     expression, a start that was begun or left for later) is planned anew, within ten minutes.
 //   - A handler's failure is recorded as the last run; the next time stays.
 //   - A planned start that its handler leaves for later (`cancelled`, the message says why) is
 //   tried again soon, for as long as it takes, unless the schedule is paused meanwhile.
