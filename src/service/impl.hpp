@@ -14,6 +14,7 @@
 #include "davenport/service/retention.hpp"
 #include "davenport/service/schedules.hpp"
 #include "outcome_counts.hpp"
+#include "trusted_time.hpp"
 
 #include <memory>
 #include <string>
@@ -49,6 +50,7 @@ struct Service::Impl {
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;
     std::shared_ptr<documents::Database> control;
+    std::unique_ptr<TrustedTime> trusted_time;
     std::unique_ptr<audit::Log> audit;
     std::unique_ptr<vault::Vault> vault;
     std::unique_ptr<rbac::Access> access;
