@@ -45,9 +45,10 @@ class DurableScheduler final : public Scheduler {
 
     bool attend(ScheduleDocument document);
     bool put_right(const ScheduleDocument& document);
-    bool postpone(ScheduleDocument document, Error error);
+    bool postpone(ScheduleDocument document, const Error& error);
     Result<> take(ScheduleDocument& document);
     Result<Outcome> start_work(const ScheduleDocument& document);
+    void tell(const Schedule& schedule, Start start, const std::optional<Error>& error) const;
     void leave_for_later(const ScheduleDocument& document, const std::string& why);
     void record(const ScheduleDocument& document, Run run);
     const Handler* handler_of(std::string_view kind) const;

@@ -119,7 +119,7 @@ bool DurableScheduler::attend(ScheduleDocument document) {
         claim.planned = true;
         // All times up to now are made up for by this one run.
         auto planned = plan_next(schedule, std::max(now, schedule.due_ms));
-        if (!planned) return postpone(std::move(document), std::move(planned).error());
+        if (!planned) return postpone(std::move(document), planned.error());
         document.retry_ms = 0;
         document.claim = std::move(claim);
     }
@@ -129,11 +129,13 @@ bool DurableScheduler::attend(ScheduleDocument document) {
 }
 
 // The next time can't be known here and now, such as when this machine lacks the time zone.
-bool DurableScheduler::postpone(ScheduleDocument document, Error error) {
+bool DurableScheduler::postpone(ScheduleDocument document, const Error& error) {
     const std::int64_t now = clock_.now_ms();
     document.retry_ms = now + postponed_ms;
-    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, {}, std::move(error)};
-    return store_.write(document).has_value();
+    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, {}, error};
+    if (!store_.write(document)) return false;
+    tell(document.schedule, Start::failed, error);
+    return true;
 }
 
 // Writes a claim. When the answer was lost, the mark tells whether it is ours.
@@ -163,14 +165,37 @@ Result<Scheduler::Outcome> DurableScheduler::start_work(const ScheduleDocument& 
         run.job = outcome->job;
         run.skipped = outcome->skipped;
     } else {
-        if (claim.planned && outcome.error().code == ErrorCode::cancelled) {
-            leave_for_later(document, outcome.error().message);
+        if (claim.planned && traits(outcome.error().code).worth_retry) {
+            const Error& error = outcome.error();
+            const bool busy =
+                error.code == ErrorCode::cancelled || error.code == ErrorCode::in_progress;
+            tell(view, busy ? Start::waits : Start::unavailable, error);
+            leave_for_later(document, error.message);
             return outcome;
         }
         run.error = outcome.error();
     }
+    if (claim.planned)
+        tell(view,
+             !outcome              ? Start::failed
+             : run.skipped.empty() ? Start::started
+                                   : Start::skipped,
+             run.error);
     record(document, std::move(run));
     return outcome;
+}
+
+// The message stays in the schedule, for those who may see it: users' data can be part of it.
+void DurableScheduler::tell(const Schedule& schedule, Start start,
+                            const std::optional<Error>& error) const {
+    if (options_.observe) options_.observe(schedule, start);
+    if (start == Start::failed)
+        spdlog::warn("the schedule {} could not start its {}: {}", schedule.id, schedule.kind,
+                     traits(error->code).name);
+    // Once, not at each try.
+    if (start == Start::unavailable && schedule.waits != error->message)
+        spdlog::warn("the schedule {} could not start its {} yet, and tries again: {}", schedule.id,
+                     schedule.kind, traits(error->code).name);
 }
 
 // If this can't be written, the claim stands, and the start is repeated after its time-out.

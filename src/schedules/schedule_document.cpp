@@ -69,6 +69,22 @@ std::string_view to_text(State state) {
     return "done";
 }
 
+std::string_view to_text(Start start) {
+    switch (start) {
+        case Start::started:
+            return "started";
+        case Start::skipped:
+            return "skipped";
+        case Start::waits:
+            return "waits";
+        case Start::unavailable:
+            return "unavailable";
+        case Start::failed:
+            break;
+    }
+    return "failed";
+}
+
 std::string document_id(std::string_view schedule_id) {
     return "schedule/" + std::string(schedule_id);
 }

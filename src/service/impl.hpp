@@ -101,7 +101,8 @@ struct Service::Impl {
     Result<schedules::Scheduler::Outcome> start_scheduled_backup(
         const schedules::Schedule& schedule, std::string_view run_id);
     Result<> after_scheduled_backup(const jobs::Job& backup);
-    Result<> add_schedules();           // every kind of them
+    schedules::Options schedule_options();
+    Result<> add_schedules();                         // every kind of them
     Result<> apply_default_schedule();  // what the settings say
 
     // restores.cpp

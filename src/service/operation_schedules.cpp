@@ -79,6 +79,14 @@ Result<> Service::Impl::after_scheduled_backup(const jobs::Job& backup) {
     return retention->after_backup(backup.id, text_or(backup.parameters, "by"));
 }
 
+schedules::Options Service::Impl::schedule_options() {
+    schedules::Options options;
+    options.observe = [this](const schedules::Schedule& schedule, schedules::Start start) {
+        outcomes.planned_start(schedule.kind, start);
+    };
+    return options;
+}
+
 Result<> Service::Impl::add_schedules() {
     const auto& wanted = settings.schedules;
     // Told by every command, not only when the time comes.

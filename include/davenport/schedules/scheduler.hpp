@@ -71,6 +71,16 @@ struct Filter {
     std::uint64_t limit = 100;
 };
 
+// What became of a planned time when its turn came.
+enum class Start {
+    started,
+    skipped,      // there was nothing to do
+    waits,        // something else is in its way (`cancelled`, `in_progress`): tried again soon
+    unavailable,  // another trouble that may pass, such as a full disk: the same
+    failed,       // for good, or the next time can't be computed
+};
+std::string_view to_text(Start start);
+
 struct Options {
     std::chrono::milliseconds poll{1'000};  // how often other instances' changes are looked for
     // A start that was begun so long ago, by the looking instance's clock, and has no outcome was
@@ -81,6 +91,8 @@ struct Options {
     std::chrono::hours keep_done{24 *
                                  90};  // one-time schedules are removed so long after their run
     std::uint64_t max_per_owner = 1'000;
+    // Called by the scheduler's thread after each try of a planned start here; must not throw.
+    std::function<void(const Schedule& schedule, Start start)> observe = {};
 };
 
 // Starts work at its times, each time once over all instances that share the control database:
@@ -96,8 +108,9 @@ struct Options {
 //   - What lies further ahead than a right clock can have put it (the next time of a cron
 //     expression, a start that was begun or left for later) is planned anew, within ten minutes.
 //   - A handler's failure is recorded as the last run; the next time stays.
-//   - A planned start that its handler leaves for later (`cancelled`, the message says why) is
-//   tried again soon, for as long as it takes, unless the schedule is paused meanwhile.
+//   - A planned start whose error may pass (ErrorTraits::worth_retry, such as `cancelled` because
+//   something else runs) is left for later: tried again soon, for as long as it takes, unless the
+//   schedule is paused meanwhile.
 //
 // Thread-safe. Errors of every call: also those of the control database.
 class Scheduler {
@@ -114,7 +127,7 @@ class Scheduler {
     };
     // Starts the work and returns the id of its job, soon: one thread calls all handlers, one after
     // the other, and callers of `run_now` call it too. schedule.due_ms is the time that this run
-    // was planned for. `cancelled` leaves a planned start for later.
+    // was planned for. An error that is worth a retry leaves a planned start for later.
     using Handler =
         std::function<Result<Outcome>(const Schedule& schedule, std::string_view run_id)>;
 
