@@ -106,7 +106,8 @@ bool DurableScheduler::attend(ScheduleDocument document) {
     const std::int64_t now = clock_.now_ms();
     if (!document.claim && schedule.state == State::done)
         return store_.remove(document).has_value();
-    if (handler_of(schedule.kind) == nullptr) return false;
+    if (handler_of(schedule.kind) == nullptr || options_.left_to_others.contains(schedule.id))
+        return false;
     if (document.claim) {
         document.claim->since_ms = now;
         document.claim->retry_ms = 0;

@@ -102,8 +102,9 @@ struct Service::Impl {
         const schedules::Schedule& schedule, std::string_view run_id);
     Result<> after_scheduled_backup(const jobs::Job& backup);
     schedules::Options schedule_options();
+    schedules::NewSchedule default_schedule() const;  // what the settings say
     Result<> add_schedules();                         // every kind of them
-    Result<> apply_default_schedule();  // what the settings say
+    Result<> apply_default_schedule();
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

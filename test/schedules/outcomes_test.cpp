@@ -234,3 +234,23 @@ TEST_CASE("instances that put the same schedule at once make one") {
     CHECK(good == 4);
     CHECK(fixture.scheduler->list({})->size() == 1);
 }
+
+TEST_CASE("a schedule that is left to others is started here on request alone") {
+    Fixture fixture;
+    Options options = quick();
+    options.left_to_others = {"s"};
+    auto apart = make_scheduler(*fixture.control, fixture.clock, options);
+    int runs = 0;
+    apart->handle("work", [&](const Schedule&, std::string_view) {
+        ++runs;
+        return Result<Scheduler::Outcome>(Scheduler::Outcome("its job"));
+    });
+    REQUIRE(fixture.scheduler->create(every("0 * * * *")));
+    fixture.clock.advance(due - start_ms);
+    settle(*apart);
+    CHECK(runs == 0);
+    CHECK(apart->run_now("s") == "its job");
+    CHECK(runs == 1);
+    fixture.advance(0);
+    CHECK(fixture.runs.size() == 1);
+}

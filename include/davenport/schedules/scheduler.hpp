@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,6 +92,7 @@ struct Options {
     std::chrono::hours keep_done{24 *
                                  90};  // one-time schedules are removed so long after their run
     std::uint64_t max_per_owner = 1'000;
+    std::set<std::string, std::less<>> left_to_others{};  // ids that are not started here by time
     // Called by the scheduler's thread after each try of a planned start here; must not throw.
     std::function<void(const Schedule& schedule, Start start)> observe = {};
 };
