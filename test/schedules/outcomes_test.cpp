@@ -222,6 +222,24 @@ TEST_CASE("put changes a schedule and keeps its state and its last run") {
     CHECK(fixture.schedule().cron == "45 * * * *");
 }
 
+TEST_CASE("put drops no run that is due, whatever it changes") {
+    Fixture fixture;
+    REQUIRE(fixture.scheduler->put(every("0 * * * *")));
+    fixture.clock.advance(due - start_ms + minute_ms);  // while nobody looked
+    NewSchedule other = every("30 * * * *");
+    other.random_delay_ms = 10 * minute_ms;
+    CHECK(fixture.scheduler->put(other)->due_ms == due);
+    settle(*fixture.scheduler);
+    CHECK(fixture.runs.size() == 1);
+    CHECK(fixture.schedule().due_ms == due + 30 * minute_ms);
+
+    fixture.clock.advance(hour_ms);
+    other.cron = "nonsense";
+    CHECK(code_of(fixture.scheduler->put(other)) == ErrorCode::invalid_argument);
+    // One time is not for what another one was meant for.
+    CHECK(fixture.scheduler->put(once(due + day_ms))->due_ms == due + day_ms);
+}
+
 TEST_CASE("instances that put the same schedule at once make one") {
     Fixture fixture(Engine::embedded);
     std::vector<std::thread> threads;

@@ -149,7 +149,8 @@ class Scheduler {
     // max_per_owner.
     virtual Result<Schedule> create(NewSchedule schedule) = 0;
     // Creates the schedule, or makes the one of that id into it: its state, its last run and a
-    // start under way stay, and its next time unless the times are others now. Same errors.
+    // start under way stay, and its next time unless the times are others now and it is not due
+    // yet. Same errors.
     virtual Result<Schedule> put(NewSchedule schedule) = 0;
     virtual Result<Schedule> get(std::string_view id) = 0;                    // not_found
     virtual Result<std::vector<Schedule>> list(const Filter& filter) = 0;     // newest first
