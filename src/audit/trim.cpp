@@ -24,7 +24,8 @@ std::optional<std::int64_t> time_of(const std::string& line) {
 
 // The last line that is old, and all before it are, too; 0 = none.
 Result<Trimmed> StoredLog::find_old(std::uint64_t last) {
-    const std::int64_t oldest = clock_.now_ms() - options_.keep_ms;
+    const Clock& clock = options_.keep_clock ? *options_.keep_clock : clock_;
+    const std::int64_t oldest = clock.now_ms() - options_.keep_ms;
     Trimmed old;
     DAVENPORT_ASSIGN(Walk walk, Walk::begin(pages_, last));
     for (;;) {

@@ -44,9 +44,11 @@ class DurableScheduler final : public Scheduler {
     bool stopping();
 
     bool attend(ScheduleDocument document);
-    bool postpone(ScheduleDocument document, Error error);
+    bool put_right(const ScheduleDocument& document);
+    bool postpone(ScheduleDocument document, const Error& error);
     Result<> take(ScheduleDocument& document);
     Result<Outcome> start_work(const ScheduleDocument& document);
+    void tell(const Schedule& schedule, Start start, const std::optional<Error>& error) const;
     void leave_for_later(const ScheduleDocument& document, const std::string& why);
     void record(const ScheduleDocument& document, Run run);
     const Handler* handler_of(std::string_view kind) const;
@@ -54,6 +56,7 @@ class DurableScheduler final : public Scheduler {
     ScheduleStore store_;
     const Clock& clock_;
     const Options options_;
+    std::int64_t looked_ms_ = 0;  // when all schedules were looked at, not just what is due
     std::map<std::string, Handler, std::less<>> handlers_;  // unchanged after start
 
     std::mutex mutex_;  // guards what follows, never held during a call of the store or a handler
@@ -62,9 +65,15 @@ class DurableScheduler final : public Scheduler {
     std::thread thread_;
 };
 
+// Until a next time that could not be computed is computed again.
+inline constexpr std::int64_t postponed_ms = 3'600'000;
+
 // Sets the next time after `after_ms` of a schedule with a cron expression; one with one time has
 // no other.
 Result<> plan_next(Schedule& schedule, std::int64_t after_ms);
 std::int64_t random_delay(const Schedule& schedule);
+// Puts right what lies further ahead than a right clock can have put it: a clock was wrong, here or
+// at another instance. Returns whether anything did.
+bool bring_back(ScheduleDocument& document, std::int64_t now_ms, const Options& options);
 
 }  // namespace davenport::schedules

@@ -6,6 +6,15 @@
 
 namespace davenport::schedules {
 
+namespace {
+
+// By so much may a clock be ahead before what it has written counts as wrong: times are planned
+// once they are over, so a clock that is a little ahead plans the next ones a little early.
+constexpr std::int64_t start_tolerance_ms = 60'000;
+constexpr std::int64_t plan_tolerance_ms = 3'600'000;
+
+}  // namespace
+
 std::int64_t random_delay(const Schedule& schedule) {
     std::uint64_t number = 0;
     const std::string bytes = random_bytes(sizeof number);
@@ -29,6 +38,30 @@ Result<> plan_next(Schedule& schedule, std::int64_t after_ms) {
     schedule.due_ms = due_ms;
     schedule.next_run_ms = next_run_ms;
     return {};
+}
+
+bool bring_back(ScheduleDocument& document, std::int64_t now_ms, const Options& options) {
+    bool changed = false;
+    const auto limit = [&](std::int64_t& at_ms, std::int64_t ahead_ms) {
+        if (at_ms <= now_ms + ahead_ms + start_tolerance_ms) return;
+        at_ms = now_ms;
+        changed = true;
+    };
+    if (document.claim) {
+        limit(document.claim->since_ms, 0);
+        limit(document.claim->retry_ms, options.retry.count());
+    }
+    limit(document.retry_ms, postponed_ms);
+
+    Schedule& schedule = document.schedule;
+    // One time is meant as it stands.
+    if (schedule.cron.empty() || schedule.state != State::active) return changed;
+    Schedule latest = schedule;
+    if (!plan_next(latest, now_ms + plan_tolerance_ms)) return changed;  // such as an unknown zone
+    if (schedule.due_ms <= latest.due_ms || !plan_next(schedule, now_ms)) return changed;
+    // The time may have been run for already, by the wrong clock.
+    document.plan = random_token(10);
+    return true;
 }
 
 }  // namespace davenport::schedules

@@ -1,6 +1,8 @@
 #include "davenport/base/random.hpp"
 #include "durable_scheduler.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 // How work is started. Each step is one write by revision:
@@ -16,7 +18,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::uint64_t page = 100;
-constexpr std::int64_t retry_after_ms = 3'600'000;
+// How often all schedules are looked at for times that a wrong clock has put too far ahead.
+constexpr std::int64_t look_at_all_ms = 600'000;
 
 // A handler's exception ends its run, not the service.
 Result<Scheduler::Outcome> call(const Scheduler::Handler& handler, const Schedule& schedule,
@@ -57,19 +60,44 @@ void DurableScheduler::run() {
 
 Result<DurableScheduler::Pass> DurableScheduler::pass() {
     Pass pass;
+    const std::int64_t begun = clock_.now_ms();
+    // At the start, now and then, and when the clock is set back.
+    const bool all = begun < looked_ms_ || begun - looked_ms_ >= look_at_all_ms;
     for (std::uint64_t skip = 0;; skip += page) {
         const std::int64_t now = clock_.now_ms();
         DAVENPORT_ASSIGN(auto awaited, store_.awaited(skip, page));
         for (auto& [wake_ms, document] : awaited) {
             if (stopping()) return pass;
-            if (wake_ms > now) {
-                pass.next_wake_ms = wake_ms;
-                return pass;
-            }
-            if (document && attend(std::move(*document))) pass.acted = true;
+            const bool due = wake_ms <= now;
+            if (!due && !pass.next_wake_ms) pass.next_wake_ms = wake_ms;
+            if (!due && !all) return pass;
+            if (!document) continue;
+            if (due ? attend(std::move(*document)) : put_right(*document)) pass.acted = true;
         }
-        if (awaited.size() < page) return pass;
+        if (awaited.size() < page) break;
     }
+    // What was written moved in the index, and something may have been passed over.
+    if (all && !pass.acted) looked_ms_ = begun;
+    return pass;
+}
+
+// What waits for a time that only a wrong clock can have set would wait for ever.
+bool DurableScheduler::put_right(const ScheduleDocument& document) {
+    const std::int64_t now = clock_.now_ms();
+    ScheduleDocument tried = document;
+    if (!bring_back(tried, now, options_)) return false;
+    bool changed = false;
+    const auto written = store_.update(
+        document.schedule.id, [&](ScheduleDocument& present) -> Result<documents::Edit> {
+            changed = bring_back(present, now, options_);
+            return changed ? documents::Edit::write : documents::Edit::keep;
+        });
+    if (!written || !changed) return false;
+    spdlog::warn(
+        "the schedule {} waited for a time that a wrong clock had set, and goes on from "
+        "now",
+        document.schedule.id);
+    return true;
 }
 
 // False when nothing came of it: somebody else was faster, or has to do it, or the store failed.
@@ -78,19 +106,21 @@ bool DurableScheduler::attend(ScheduleDocument document) {
     const std::int64_t now = clock_.now_ms();
     if (!document.claim && schedule.state == State::done)
         return store_.remove(document).has_value();
-    if (handler_of(schedule.kind) == nullptr) return false;
+    if (handler_of(schedule.kind) == nullptr || options_.left_to_others.contains(schedule.id))
+        return false;
     if (document.claim) {
         document.claim->since_ms = now;
         document.claim->retry_ms = 0;
     } else {
         Claim claim;
         claim.run_id = fmt::format("{}-{}", schedule.id, schedule.due_ms);
+        if (!document.plan.empty()) claim.run_id += "-" + document.plan;
         claim.due_ms = schedule.due_ms;
         claim.since_ms = now;
         claim.planned = true;
         // All times up to now are made up for by this one run.
         auto planned = plan_next(schedule, std::max(now, schedule.due_ms));
-        if (!planned) return postpone(std::move(document), std::move(planned).error());
+        if (!planned) return postpone(std::move(document), planned.error());
         document.retry_ms = 0;
         document.claim = std::move(claim);
     }
@@ -100,11 +130,13 @@ bool DurableScheduler::attend(ScheduleDocument document) {
 }
 
 // The next time can't be known here and now, such as when this machine lacks the time zone.
-bool DurableScheduler::postpone(ScheduleDocument document, Error error) {
+bool DurableScheduler::postpone(ScheduleDocument document, const Error& error) {
     const std::int64_t now = clock_.now_ms();
-    document.retry_ms = now + retry_after_ms;
-    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, {}, std::move(error)};
-    return store_.write(document).has_value();
+    document.retry_ms = now + postponed_ms;
+    document.schedule.last_run = Run{{}, document.schedule.due_ms, now, {}, {}, error};
+    if (!store_.write(document)) return false;
+    tell(document.schedule, Start::failed, error);
+    return true;
 }
 
 // Writes a claim. When the answer was lost, the mark tells whether it is ours.
@@ -134,14 +166,37 @@ Result<Scheduler::Outcome> DurableScheduler::start_work(const ScheduleDocument& 
         run.job = outcome->job;
         run.skipped = outcome->skipped;
     } else {
-        if (claim.planned && outcome.error().code == ErrorCode::cancelled) {
-            leave_for_later(document, outcome.error().message);
+        if (claim.planned && traits(outcome.error().code).worth_retry) {
+            const Error& error = outcome.error();
+            const bool busy =
+                error.code == ErrorCode::cancelled || error.code == ErrorCode::in_progress;
+            tell(view, busy ? Start::waits : Start::unavailable, error);
+            leave_for_later(document, error.message);
             return outcome;
         }
         run.error = outcome.error();
     }
+    if (claim.planned)
+        tell(view,
+             !outcome              ? Start::failed
+             : run.skipped.empty() ? Start::started
+                                   : Start::skipped,
+             run.error);
     record(document, std::move(run));
     return outcome;
+}
+
+// The message stays in the schedule, for those who may see it: users' data can be part of it.
+void DurableScheduler::tell(const Schedule& schedule, Start start,
+                            const std::optional<Error>& error) const {
+    if (options_.observe) options_.observe(schedule, start);
+    if (start == Start::failed)
+        spdlog::warn("the schedule {} could not start its {}: {}", schedule.id, schedule.kind,
+                     traits(error->code).name);
+    // Once, not at each try.
+    if (start == Start::unavailable && schedule.waits != error->message)
+        spdlog::warn("the schedule {} could not start its {} yet, and tries again: {}", schedule.id,
+                     schedule.kind, traits(error->code).name);
 }
 
 // If this can't be written, the claim stands, and the start is repeated after its time-out.

@@ -69,6 +69,22 @@ std::string_view to_text(State state) {
     return "done";
 }
 
+std::string_view to_text(Start start) {
+    switch (start) {
+        case Start::started:
+            return "started";
+        case Start::skipped:
+            return "skipped";
+        case Start::waits:
+            return "waits";
+        case Start::unavailable:
+            return "unavailable";
+        case Start::failed:
+            break;
+    }
+    return "failed";
+}
+
 std::string document_id(std::string_view schedule_id) {
     return "schedule/" + std::string(schedule_id);
 }
@@ -106,6 +122,7 @@ json::object to_body(const ScheduleDocument& document, const Options& options) {
                       {"due_ms", schedule.due_ms},
                       {"next_run_ms", schedule.next_run_ms},
                       {"creation", document.creation},
+                      {"plan", document.plan},
                       {"done_ms", document.done_ms},
                       {"retry_ms", document.retry_ms}};
     if (schedule.last_run) body["last_run"] = to_object(*schedule.last_run);
@@ -140,6 +157,7 @@ Result<ScheduleDocument> from_record(documents::Record record) {
     if (const auto* run = object_member(body, "last_run")) schedule.last_run = run_of(*run);
     document.revision = std::move(record.revision);
     document.creation = text_or(body, "creation");
+    document.plan = text_or(body, "plan");
     document.done_ms = number_or_zero(body, "done_ms");
     document.retry_ms = number_or_zero(body, "retry_ms");
     if (const auto* claim = object_member(body, "claim")) document.claim = claim_of(*claim);

@@ -25,6 +25,7 @@ struct ScheduleDocument {
     Schedule schedule;
     std::string revision;       // of the document; not part of its body
     std::string creation;       // random; tells two schedules of one id apart
+    std::string plan;           // random; tells runs planned anew from earlier ones of their times
     std::int64_t done_ms = 0;   // when the one time was over
     std::int64_t retry_ms = 0;  // 0 = no trouble; else when the next time may be computed again
     std::optional<Claim> claim;

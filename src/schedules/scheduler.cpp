@@ -68,6 +68,17 @@ Result<> plan_first(Schedule& schedule, std::int64_t now) {
     return {};
 }
 
+// The same after a change of its times: a run that was due by the former ones is still to be made
+// up for.
+Result<> plan_changed(Schedule& schedule, std::int64_t now) {
+    const std::int64_t due_ms = schedule.due_ms, next_run_ms = schedule.next_run_ms;
+    DAVENPORT_TRY(plan_first(schedule, now));
+    if (schedule.cron.empty() || due_ms == 0 || due_ms > now) return {};
+    schedule.due_ms = due_ms;
+    schedule.next_run_ms = next_run_ms;
+    return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Scheduler>> Scheduler::open(std::shared_ptr<documents::Database> control,
@@ -178,7 +189,7 @@ Result<Schedule> DurableScheduler::put(NewSchedule wanted) {
                     schedule.random_delay_ms = wanted.random_delay_ms;
                     if (schedule.state == State::done) schedule.state = State::active;
                     if (schedule.state == State::active)
-                        DAVENPORT_TRY(plan_first(schedule, clock_.now_ms()));
+                        DAVENPORT_TRY(plan_changed(schedule, clock_.now_ms()));
                 }
                 return documents::Edit::write;
             });

@@ -80,7 +80,7 @@ Result<> Service::Impl::handle_chat() {
     exports = std::make_unique<chat::Exports>(*export_files, *transfers, *runner, *applications,
                                               *ledgers, clock, std::move(options));
     runner->handle(std::string(chat::Exports::job_kind), exports->behaviour());
-    DAVENPORT_ASSIGN(scheduler, schedules::Scheduler::open(control, clock));
+    DAVENPORT_ASSIGN(scheduler, schedules::Scheduler::open(control, clock, schedule_options()));
     export_schedules = std::make_unique<chat::ExportSchedules>(*scheduler, *exports, *applications,
                                                                std::move(*zone));
     return {};

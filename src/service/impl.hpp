@@ -14,6 +14,7 @@
 #include "davenport/service/retention.hpp"
 #include "davenport/service/schedules.hpp"
 #include "outcome_counts.hpp"
+#include "trusted_time.hpp"
 
 #include <memory>
 #include <string>
@@ -49,6 +50,7 @@ struct Service::Impl {
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;
     std::shared_ptr<documents::Database> control;
+    std::unique_ptr<TrustedTime> trusted_time;
     std::unique_ptr<audit::Log> audit;
     std::unique_ptr<vault::Vault> vault;
     std::unique_ptr<rbac::Access> access;
@@ -99,8 +101,10 @@ struct Service::Impl {
     Result<schedules::Scheduler::Outcome> start_scheduled_backup(
         const schedules::Schedule& schedule, std::string_view run_id);
     Result<> after_scheduled_backup(const jobs::Job& backup);
-    Result<> add_schedules();           // every kind of them
-    Result<> apply_default_schedule();  // what the settings say
+    schedules::Options schedule_options();
+    schedules::NewSchedule default_schedule() const;  // what the settings say
+    Result<> add_schedules();                         // every kind of them
+    Result<> apply_default_schedule();
 
     // restores.cpp
     Result<StartedRestore> submit_restore(const RestoreRequest& request, json::object parameters,

@@ -17,8 +17,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds state_freshness{1'000};
-constexpr milliseconds size_freshness{5 * 60'000};  // reading the directory may take a while
+// A look at a CouchDB that was away may have taken minutes.
+constexpr Freshness state_freshness{milliseconds(1'000), milliseconds(10'000)};
+// Reading the directory may take a while.
+constexpr Freshness size_freshness{milliseconds(5 * 60'000), milliseconds(24 * 3'600'000)};
 constexpr milliseconds scrape_patience{2'000};
 constexpr milliseconds size_patience{200};
 constexpr milliseconds readiness_patience{1'000};

@@ -1,5 +1,8 @@
 #include "davenport/schedules/cron.hpp"
+#include "davenport/service/local_audit.hpp"
 #include "impl.hpp"
+
+#include <spdlog/spdlog.h>
 
 // What the service does by schedule, and the default backup among it.
 namespace davenport::service {
@@ -38,12 +41,15 @@ Result<schedules::Scheduler::Outcome> start_scheduled_prune(Retention& retention
     return fail(std::move(started).error());
 }
 
-// The newest complete backup when it is that young. One that can't be read is no backup.
-std::optional<std::string> newer_than(const vault::Vault& vault, std::int64_t since_ms) {
+// The newest complete backup when it is that young. One that can't be read is no backup, and one
+// that a wrong clock has put into the future may be of any age.
+std::optional<std::string> newer_than(const vault::Vault& vault, std::int64_t now_ms,
+                                      std::int64_t young_ms) {
     const auto ids = vault.list();
     if (!ids || ids->empty()) return std::nullopt;
     const auto newest = vault.manifest(ids->back());
-    if (!newest || newest->started_ms <= since_ms) return std::nullopt;
+    if (!newest || newest->started_ms <= now_ms - young_ms || newest->started_ms > now_ms)
+        return std::nullopt;
     return newest->id;
 }
 
@@ -59,7 +65,7 @@ Result<schedules::Scheduler::Outcome> Service::Impl::start_scheduled_backup(
 
     const std::int64_t fresh_secs = integer_member(schedule.parameters, skip_if_newer).value_or(0);
     if (fresh_secs > 0 && !schedule.requested)
-        if (const auto newest = newer_than(*vault, clock.now_ms() - fresh_secs * 1000))
+        if (const auto newest = newer_than(*vault, clock.now_ms(), fresh_secs * 1000))
             return Outcome::skip(
                 fmt::format("the backup {} is not {} seconds old", *newest, fresh_secs));
 
@@ -76,6 +82,17 @@ Result<> Service::Impl::after_scheduled_backup(const jobs::Job& backup) {
     return retention->after_backup(backup.id, text_or(backup.parameters, "by"));
 }
 
+schedules::Options Service::Impl::schedule_options() {
+    schedules::Options options;
+    // Who wants no backups must not make those that another instance wants.
+    if (settings.schedules.backup.empty())
+        options.left_to_others.emplace(OperationSchedules::default_id);
+    options.observe = [this](const schedules::Schedule& schedule, schedules::Start start) {
+        outcomes.planned_start(schedule.kind, start);
+    };
+    return options;
+}
+
 Result<> Service::Impl::add_schedules() {
     const auto& wanted = settings.schedules;
     // Told by every command, not only when the time comes.
@@ -87,7 +104,8 @@ Result<> Service::Impl::add_schedules() {
     if (const auto zone = TimeZone::load(wanted.zone); !zone)
         return fail(ErrorCode::invalid_argument, "schedules.zone: {}", zone.error().message);
 
-    operation_schedules = std::make_unique<OperationSchedules>(*scheduler, *runner);
+    operation_schedules =
+        std::make_unique<OperationSchedules>(*scheduler, *runner, default_schedule());
     operation_schedules->add_kind(
         "backup",
         {check_parameters, [this](const schedules::Schedule& schedule, std::string_view run_id) {
@@ -102,14 +120,39 @@ Result<> Service::Impl::add_schedules() {
     return {};
 }
 
-Result<> Service::Impl::apply_default_schedule() {
+schedules::NewSchedule Service::Impl::default_schedule() const {
     schedules::NewSchedule schedule;
+    schedule.id = OperationSchedules::default_id;
     schedule.kind = "backup";
     schedule.cron = settings.schedules.backup;
     schedule.zone = settings.schedules.zone;
     schedule.random_delay_ms = settings.schedules.random_delay_secs * 1000;
     schedule.parameters = {{skip_if_newer, settings.schedules.skip_if_newer_secs}};
-    return operation_schedules->apply_default(std::move(schedule));
+    return schedule;
+}
+
+Result<> Service::Impl::apply_default_schedule() {
+    if (!settings.schedules.backup.empty()) return operation_schedules->keep_default();
+    constexpr std::string_view id = OperationSchedules::default_id;
+    const auto present = operation_schedules->get(id);
+    if (!present && present.error().code == ErrorCode::not_found) return {};
+    if (!present) return fail(present.error());
+    // A CouchDB may have other instances, which want it; nobody else is on an embedded store.
+    if (!settings.databases.couchdb_url.empty()) {
+        spdlog::info(
+            "schedules.backup is empty: the schedule {0} is left to the other instances "
+            "on this CouchDB. Without any, remove it: davenport schedules remove {0}",
+            id);
+        return {};
+    }
+    // What can't be recorded isn't done, and started it is not anyway.
+    if (const auto recorded = audit->record(service_event("schedule.delete", id)); !recorded) {
+        spdlog::warn("schedules.backup is empty, but the schedule {} stays: {}", id,
+                     recorded.error().message);
+        return {};
+    }
+    spdlog::info("schedules.backup is empty: the schedule {} is removed", id);
+    return operation_schedules->remove(id);
 }
 
 }  // namespace davenport::service

@@ -16,6 +16,11 @@ OutcomeCounts::OutcomeCounts(metrics::Registry& metrics) : metrics_(metrics) {
     end_unrecorded_ = metrics.counter(
         "davenport_job_ends_unrecorded_total",
         "Attempts to write the end of a job to the audit log that failed; each is made again.");
+    using schedules::Start;
+    for (const std::string_view kind : {"backup", "drill", "prune"})
+        for (const Start start :
+             {Start::started, Start::skipped, Start::waits, Start::unavailable, Start::failed})
+            starts(kind, start);
     const auto attempts = [&](std::string_view outcome) {
         return metrics.counter("davenport_webhook_attempts_total",
                                "Attempts to deliver a webhook: delivered; failed, to be tried "
@@ -55,6 +60,16 @@ void OutcomeCounts::job_ended(const jobs::Job& job) {
     count(kind::restore, restores_);
     count(chat::Exports::job_kind, exports_);
     count(chat::Imports::job_kind, imports_);
+}
+
+metrics::Counter OutcomeCounts::starts(std::string_view kind, schedules::Start start) {
+    return metrics_.counter(
+        "davenport_schedule_starts_total", "Tries to start work at its planned times here.",
+        {{"kind", std::string(kind)}, {"outcome", std::string(schedules::to_text(start))}});
+}
+
+void OutcomeCounts::planned_start(std::string_view kind, schedules::Start start) {
+    starts(kind, start).add();
 }
 
 void OutcomeCounts::end_unrecorded() {

@@ -12,6 +12,20 @@
 
 namespace davenport::service {
 
+// How long a look's value is good: twenty times as long as it took to find out, within limits. So
+// what is costly is looked at seldom, and what has been out of reach is not taken for well for
+// long.
+struct Freshness {
+    std::chrono::milliseconds least, most;
+
+    std::chrono::milliseconds after(std::chrono::milliseconds took) const {
+        return std::clamp(20 * took, least, most);
+    }
+    std::chrono::milliseconds after_failure() const {
+        return std::min(least, std::chrono::milliseconds(1'000));
+    }
+};
+
 // Something that is looked at now and then, by a thread of its own: however many ask, and however
 // long a store takes to answer, there is one look at a time and nobody waits longer than they want.
 // Thread-safe. The destructor waits for a look under way.
@@ -20,9 +34,7 @@ class Refreshed {
   public:
     using Look = std::function<Result<T>()>;
 
-    // A value is fresh for `fresh_for`, and for twenty times as long as it took to find out.
-    Refreshed(Look look, std::chrono::milliseconds fresh_for)
-        : look_(std::move(look)), fresh_for_(fresh_for) {}
+    Refreshed(Look look, Freshness freshness) : look_(std::move(look)), freshness_(freshness) {}
 
     ~Refreshed() {
         {
@@ -80,7 +92,8 @@ class Refreshed {
             looking_ = false;
             value_ = std::move(value);
             const auto now = Clock::now();
-            fresh_until_ = now + std::max<Clock::duration>(fresh_for_, 20 * (now - began_));
+            const auto took = std::chrono::ceil<std::chrono::milliseconds>(now - began_);
+            fresh_until_ = now + (*value_ ? freshness_.after(took) : freshness_.after_failure());
             ++looks_;
             done_.notify_all();
         }
@@ -95,7 +108,7 @@ class Refreshed {
     }
 
     const Look look_;
-    const std::chrono::milliseconds fresh_for_;
+    const Freshness freshness_;
 
     std::mutex mutex_;
     std::condition_variable wake_, done_;

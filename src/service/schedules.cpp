@@ -56,19 +56,18 @@ std::string_view outcome_of(const jobs::Job& job) {
 
 }  // namespace
 
+OperationSchedules::OperationSchedules(schedules::Scheduler& scheduler, jobs::Runner& runner,
+                                       schedules::NewSchedule default_schedule)
+    : scheduler_(scheduler), runner_(runner), default_(std::move(default_schedule)) {}
+
 void OperationSchedules::add_kind(const std::string& name, Kind kind) {
     scheduler_.handle(name, kind.start);
     kinds_.insert_or_assign(name, std::move(kind));
 }
 
-Result<> OperationSchedules::apply_default(schedules::NewSchedule wanted) {
-    wanted.id = default_id;
-    if (!wanted.cron.empty()) {
-        DAVENPORT_TRY(scheduler_.put(std::move(wanted)));
-        return {};
-    }
-    const auto removed = scheduler_.remove(default_id);
-    if (!removed && removed.error().code != ErrorCode::not_found) return removed;
+Result<> OperationSchedules::keep_default() {
+    if (default_.cron.empty()) return {};
+    DAVENPORT_TRY(scheduler_.put(default_));
     return {};
 }
 
@@ -118,7 +117,7 @@ Result<std::string> OperationSchedules::run(std::string_view id) {
 
 Result<> OperationSchedules::remove(std::string_view id) {
     DAVENPORT_TRY(get(id));
-    if (id == default_id)
+    if (id == default_id && !default_.cron.empty())
         return fail(ErrorCode::in_use,
                     "the schedule {} comes from the setting schedules.backup and would come back: "
                     "pause it, or set schedules.backup to \"\"",

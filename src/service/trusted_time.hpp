@@ -9,7 +9,8 @@
 
 namespace davenport::service {
 
-// The time of day, but never later than it can be: setting the clock forward must not open a lock.
+// The time of day, but never later than it can be: setting the clock forward must neither open a
+// lock nor make the audit log old.
 //
 // The system counts the time since it was started, and nobody can set that counter. `open` keeps,
 // in the file <directory>/clock, what clock and counter showed together when this was first asked
@@ -19,13 +20,13 @@ namespace davenport::service {
 // only a counter that went back proves another one.
 //
 // Thread-safe.
-class TrustedTime {
+class TrustedTime final : public Clock {
   public:
     // `start_file` holds the id of the system's start.
     static Result<std::unique_ptr<TrustedTime>> open(
         const std::string& directory, const Clock& clock,
         const std::string& start_file = "/proc/sys/kernel/random/boot_id");
-    std::int64_t now_ms() const;  // Unix milliseconds
+    std::int64_t now_ms() const override;
 
   private:
     struct Reading {

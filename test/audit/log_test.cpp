@@ -276,6 +276,22 @@ TEST_CASE("where nothing is said of an age, lines stay for ever") {
     CHECK(all_lines(*log).size() == 251);
 }
 
+TEST_CASE("lines grow old by the clock that is trusted") {
+    ControlDatabase control(Engine::memory);
+    ManualClock clock, trusted;
+    Options options;
+    options.keep_ms = 30 * day_ms;
+    options.keep_lines = 5;
+    options.keep_clock = &trusted;
+    const auto log = open_log(*control, clock, options);
+    record(*log, "young", 250);
+    clock.advance(500 * day_ms);
+    record(*log, "new", 10);
+    CHECK(log->trim().value() == 0);
+    trusted.advance(31 * day_ms);
+    CHECK(log->trim().value() > 240);
+}
+
 TEST_CASE("a trim that was interrupted is finished by the next one") {
     ControlDatabase control(Engine::memory);
     ManualClock clock;

@@ -40,6 +40,15 @@ describe('instances with schedules', { concurrency: 3 }, () => {
     }
   }));
 
+  it('keep the default schedule that one of them does not want', withInstances({ directories: 'own', names: ['a'], settings: { DAVENPORT_SCHEDULES_BACKUP: '5 4 * * *' } }, async (instances) => {
+    instances.settings.DAVENPORT_SCHEDULES_BACKUP = '';
+    const { a, b } = { a: instances.a, b: await instances.start('b') };
+    assert.equal((await get(a.api, 'default-backup')).cron, '5 4 * * *');
+    assert.match(b.service.log, /default-backup is left to the other instances/);
+    await a.api.expect(409, 'DELETE', `${schedules}/default-backup`);
+    await b.api.expect(200, 'DELETE', `${schedules}/default-backup`);
+  }));
+
   it('let a backup that is due wait for a restore', withInstances({ directories: 'shared', names: ['a'], settings }, async ({ a }) => {
     await fill(a.api, manyDocuments(50));
     const { id: earlier } = await a.api.backup();

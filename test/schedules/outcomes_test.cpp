@@ -13,7 +13,9 @@ namespace {
 
 struct Fixture {
     explicit Fixture(Engine engine = Engine::memory) : control(engine) {
-        scheduler = make_scheduler(*control, clock);
+        Options options = quick();
+        options.observe = [this](const Schedule&, Start start) { told.push_back(start); };
+        scheduler = make_scheduler(*control, clock, options);
         scheduler->handle("work", [this](const Schedule& schedule, std::string_view run_id) {
             runs.emplace_back(run_id);
             requested.push_back(schedule.requested);
@@ -34,6 +36,7 @@ struct Fixture {
     ManualClock clock;
     std::vector<std::string> runs;
     std::vector<bool> requested;
+    std::vector<Start> told;
     Result<Scheduler::Outcome> answer = Scheduler::Outcome("the job");
     std::unique_ptr<DurableScheduler> scheduler;
 };
@@ -96,6 +99,35 @@ TEST_CASE("a run that finds something in its way comes soon, and only once") {
     CHECK(fixture.runs.size() == tries + 2);
     CHECK(fixture.schedule().waits.empty());
     CHECK(fixture.schedule().last_run->job == "the job");
+}
+
+TEST_CASE("a run that is in trouble that may pass is not lost, and all tries are told") {
+    const ErrorCode trouble =
+        GENERATE(ErrorCode::unavailable, ErrorCode::timeout, ErrorCode::no_space);
+    Fixture fixture;
+    REQUIRE(fixture.scheduler->create(every("0 * * * *")));
+    fixture.answer = fail(Error{trouble, "not now", {}});
+    fixture.advance(due - start_ms);
+    CHECK(fixture.schedule().waits == "not now");
+    CHECK_FALSE(fixture.schedule().last_run);
+    fixture.advance(retry_ms);
+    fixture.answer = later("busy");
+    fixture.advance(retry_ms);
+    fixture.answer = Scheduler::Outcome("the job");
+    fixture.advance(retry_ms);
+    CHECK(fixture.runs.size() == 4);
+    CHECK(std::set(fixture.runs.begin(), fixture.runs.end()).size() == 1);
+    CHECK(fixture.schedule().last_run->job == "the job");
+
+    fixture.answer = Scheduler::Outcome::skip("there is one already");
+    fixture.advance(hour_ms);
+    fixture.answer = fail(Error{ErrorCode::invalid_argument, "never", {}});
+    fixture.advance(hour_ms);
+    CHECK(fixture.schedule().last_run->error->message == "never");
+    // What is asked for has somebody who hears of it.
+    CHECK_FALSE(fixture.scheduler->run_now("s"));
+    CHECK(fixture.told == std::vector{Start::unavailable, Start::unavailable, Start::waits,
+                                      Start::started, Start::skipped, Start::failed});
 }
 
 TEST_CASE("another instance goes on where one left a run for later") {
@@ -190,6 +222,24 @@ TEST_CASE("put changes a schedule and keeps its state and its last run") {
     CHECK(fixture.schedule().cron == "45 * * * *");
 }
 
+TEST_CASE("put drops no run that is due, whatever it changes") {
+    Fixture fixture;
+    REQUIRE(fixture.scheduler->put(every("0 * * * *")));
+    fixture.clock.advance(due - start_ms + minute_ms);  // while nobody looked
+    NewSchedule other = every("30 * * * *");
+    other.random_delay_ms = 10 * minute_ms;
+    CHECK(fixture.scheduler->put(other)->due_ms == due);
+    settle(*fixture.scheduler);
+    CHECK(fixture.runs.size() == 1);
+    CHECK(fixture.schedule().due_ms == due + 30 * minute_ms);
+
+    fixture.clock.advance(hour_ms);
+    other.cron = "nonsense";
+    CHECK(code_of(fixture.scheduler->put(other)) == ErrorCode::invalid_argument);
+    // One time is not for what another one was meant for.
+    CHECK(fixture.scheduler->put(once(due + day_ms))->due_ms == due + day_ms);
+}
+
 TEST_CASE("instances that put the same schedule at once make one") {
     Fixture fixture(Engine::embedded);
     std::vector<std::thread> threads;
@@ -201,4 +251,24 @@ TEST_CASE("instances that put the same schedule at once make one") {
     for (std::thread& thread : threads) thread.join();
     CHECK(good == 4);
     CHECK(fixture.scheduler->list({})->size() == 1);
+}
+
+TEST_CASE("a schedule that is left to others is started here on request alone") {
+    Fixture fixture;
+    Options options = quick();
+    options.left_to_others = {"s"};
+    auto apart = make_scheduler(*fixture.control, fixture.clock, options);
+    int runs = 0;
+    apart->handle("work", [&](const Schedule&, std::string_view) {
+        ++runs;
+        return Result<Scheduler::Outcome>(Scheduler::Outcome("its job"));
+    });
+    REQUIRE(fixture.scheduler->create(every("0 * * * *")));
+    fixture.clock.advance(due - start_ms);
+    settle(*apart);
+    CHECK(runs == 0);
+    CHECK(apart->run_now("s") == "its job");
+    CHECK(runs == 1);
+    fixture.advance(0);
+    CHECK(fixture.runs.size() == 1);
 }

@@ -96,14 +96,14 @@ TEST_CASE("a one-time schedule runs once and stays to be seen for its time") {
 TEST_CASE("a one-time schedule whose start fails is done too, and says why") {
     Fixture fixture;
     REQUIRE(fixture.scheduler->create(once(start_ms + hour_ms)));
-    fixture.work.fail_with(Error{ErrorCode::no_space, "the disk is full", "/data"});
+    fixture.work.fail_with(Error{ErrorCode::forbidden, "not allowed", "/data"});
     fixture.advance(hour_ms);
     const Schedule done = fixture.schedule();
     CHECK(done.state == State::done);
     REQUIRE(done.last_run);
     REQUIRE(done.last_run->error);
-    CHECK(done.last_run->error->code == ErrorCode::no_space);
-    CHECK(done.last_run->error->message == "the disk is full");
+    CHECK(done.last_run->error->code == ErrorCode::forbidden);
+    CHECK(done.last_run->error->message == "not allowed");
     CHECK(done.last_run->error->detail == "/data");
     CHECK(done.last_run->job.empty());
 }
@@ -111,13 +111,13 @@ TEST_CASE("a one-time schedule whose start fails is done too, and says why") {
 TEST_CASE("a handler's failure is recorded and the next time stays") {
     Fixture fixture;
     REQUIRE(fixture.scheduler->create(every("@hourly")));
-    fixture.work.fail_with(Error{ErrorCode::in_progress, "another one runs", "x"});
+    fixture.work.fail_with(Error{ErrorCode::not_found, "it is gone", "x"});
     const std::int64_t first = fixture.schedule().due_ms;
     fixture.advance(first - start_ms);
     Schedule schedule = fixture.schedule();
     REQUIRE(schedule.last_run);
     REQUIRE(schedule.last_run->error);
-    CHECK(schedule.last_run->error->message == "another one runs");
+    CHECK(schedule.last_run->error->message == "it is gone");
     CHECK(schedule.state == State::active);
     CHECK(schedule.due_ms == first + hour_ms);
     CHECK(fixture.work.calls() == 1);

@@ -85,3 +85,19 @@ TEST_CASE("a store's failures are counted, and answers that are none are not") {
     CHECK(value_of(metrics, "davenport_store_errors_total" + labels) == 3);
     CHECK(value_of(metrics, "davenport_store_operation_duration_seconds_count" + labels) == 6);
 }
+
+TEST_CASE("starts by schedule are counted, from nought on") {
+    metrics::Registry metrics;
+    OutcomeCounts counts(metrics);
+    const auto count = [&](const std::string& kind, const std::string& outcome) {
+        return value_of(metrics, "davenport_schedule_starts_total{kind=\"" + kind +
+                                     "\",outcome=\"" + outcome + "\"}");
+    };
+    CHECK(count("drill", "failed") == 0);
+    counts.planned_start("drill", schedules::Start::failed);
+    counts.planned_start("drill", schedules::Start::failed);
+    counts.planned_start("chat-export", schedules::Start::waits);
+    CHECK(count("drill", "failed") == 2);
+    CHECK(count("chat-export", "waits") == 1);
+    CHECK(count("backup", "unavailable") == 0);
+}

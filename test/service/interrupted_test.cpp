@@ -104,3 +104,28 @@ TEST_CASE("an application whose deletion was cut off lets nobody in, and can be 
     CHECK(service->remove_application("app"));
     CHECK(service->applications().get("app").error().code == ErrorCode::not_found);
 }
+
+TEST_CASE("a backup that a wrong clock has put into the future keeps no schedule from its work") {
+    const test::TemporaryDirectory directory;
+    const auto service = open_service(directory, Service::Background::run);
+    vault::Manifest ahead;
+    ahead.id = "03_ibp_db_backup_ahead";
+    ahead.started_ms = ahead.finished_ms = service->clock().now_ms() + 86'400'000'000;
+    REQUIRE(service->vault().commit(ahead));
+    const auto schedule = service->schedules().create(
+        {{"kind", "backup"}, {"cron", "@yearly"}, {"parameters", {{"skip_if_newer_secs", 3600}}}});
+    REQUIRE(schedule);
+    const auto control = service->documents().open("davenport_control");
+    REQUIRE(control);
+    REQUIRE(documents::update_record(**control, "schedule/" + schedule->id,
+                                     [&](json::object& body) -> Result<documents::Edit> {
+                                         body["due_ms"] = body["next_run_ms"] = body["wake_ms"] = 1;
+                                         return documents::Edit::write;
+                                     }));
+    REQUIRE(eventually([&] {
+        const auto after = service->schedules().get(schedule->id);
+        return after && after->last_run;
+    }));
+    CHECK(service->schedules().get(schedule->id)->last_run->skipped.empty());
+    CHECK_FALSE(service->schedules().get(schedule->id)->last_run->job.empty());
+}

@@ -20,6 +20,9 @@ struct Options {
     std::string head_file;            // where the newest signed head is kept, empty = nowhere
     std::int64_t keep_ms = 0;         // older lines are removed; 0 = for ever
     std::uint64_t keep_lines = 1000;  // of the newest, whatever their age
+    // By which they grow old, and which must outlive the log; null = by the clock of the log. What
+    // is removed is gone: a clock that was set forward must not decide on it.
+    const Clock* keep_clock = nullptr;
 };
 
 // The audit log: lines of JSON, numbered from 1, each with the SHA-256 of the line before it, its

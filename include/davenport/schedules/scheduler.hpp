@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,16 @@ struct Filter {
     std::uint64_t limit = 100;
 };
 
+// What became of a planned time when its turn came.
+enum class Start {
+    started,
+    skipped,      // there was nothing to do
+    waits,        // something else is in its way (`cancelled`, `in_progress`): tried again soon
+    unavailable,  // another trouble that may pass, such as a full disk: the same
+    failed,       // for good, or the next time can't be computed
+};
+std::string_view to_text(Start start);
+
 struct Options {
     std::chrono::milliseconds poll{1'000};  // how often other instances' changes are looked for
     // A start that was begun so long ago, by the looking instance's clock, and has no outcome was
@@ -81,6 +92,9 @@ struct Options {
     std::chrono::hours keep_done{24 *
                                  90};  // one-time schedules are removed so long after their run
     std::uint64_t max_per_owner = 1'000;
+    std::set<std::string, std::less<>> left_to_others{};  // ids that are not started here by time
+    // Called by the scheduler's thread after each try of a planned start here; must not throw.
+    std::function<void(const Schedule& schedule, Start start)> observe = {};
 };
 
 // Starts work at its times, each time once over all instances that share the control database:
@@ -93,9 +107,12 @@ struct Options {
 //     counts as started.
 //   - Times that pass while no instance runs, or none has a handler for the kind, are made up for
 //     once, all of them together. What passes while a schedule is paused is not.
+//   - What lies further ahead than a right clock can have put it (the next time of a cron
+//     expression, a start that was begun or left for later) is planned anew, within ten minutes.
 //   - A handler's failure is recorded as the last run; the next time stays.
-//   - A planned start that its handler leaves for later (`cancelled`, the message says why) is
-//   tried again soon, for as long as it takes, unless the schedule is paused meanwhile.
+//   - A planned start whose error may pass (ErrorTraits::worth_retry, such as `cancelled` because
+//   something else runs) is left for later: tried again soon, for as long as it takes, unless the
+//   schedule is paused meanwhile.
 //
 // Thread-safe. Errors of every call: also those of the control database.
 class Scheduler {
@@ -112,7 +129,7 @@ class Scheduler {
     };
     // Starts the work and returns the id of its job, soon: one thread calls all handlers, one after
     // the other, and callers of `run_now` call it too. schedule.due_ms is the time that this run
-    // was planned for. `cancelled` leaves a planned start for later.
+    // was planned for. An error that is worth a retry leaves a planned start for later.
     using Handler =
         std::function<Result<Outcome>(const Schedule& schedule, std::string_view run_id)>;
 
@@ -132,7 +149,8 @@ class Scheduler {
     // max_per_owner.
     virtual Result<Schedule> create(NewSchedule schedule) = 0;
     // Creates the schedule, or makes the one of that id into it: its state, its last run and a
-    // start under way stay, and its next time unless the times are others now. Same errors.
+    // start under way stay, and its next time unless the times are others now and it is not due
+    // yet. Same errors.
     virtual Result<Schedule> put(NewSchedule schedule) = 0;
     virtual Result<Schedule> get(std::string_view id) = 0;                    // not_found
     virtual Result<std::vector<Schedule>> list(const Filter& filter) = 0;     // newest first

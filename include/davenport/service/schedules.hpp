@@ -17,7 +17,7 @@ namespace davenport::service {
 // once all kinds are added.
 class OperationSchedules {
   public:
-    // The one that the settings describe (section `schedules`): made and kept by `apply_default`.
+    // The one that the settings describe (section `schedules`).
     static constexpr std::string_view default_id = "default-backup";
 
     struct Kind {
@@ -26,15 +26,14 @@ class OperationSchedules {
         schedules::Scheduler::Handler start;
     };
 
-    // Both must outlive this.
-    OperationSchedules(schedules::Scheduler& scheduler, jobs::Runner& runner)
-        : scheduler_(scheduler), runner_(runner) {}
+    // Both must outlive this. Without a cron expression there is no default schedule.
+    OperationSchedules(schedules::Scheduler& scheduler, jobs::Runner& runner,
+                       schedules::NewSchedule default_schedule);
 
     void add_kind(const std::string& name, Kind kind);  // before the scheduler starts
 
-    // Makes the default schedule what is wanted; a paused one stays paused. Without a cron
-    // expression it is removed.
-    Result<> apply_default(schedules::NewSchedule wanted);
+    // Makes the default schedule as it is wanted; a paused one stays paused. Nothing when none is.
+    Result<> keep_default();
 
     // {"kind", "cron" or "at", "zone"?, "random_delay_secs"?, "parameters"?}; invalid_argument
     // names what is wrong, as Scheduler::create does.
@@ -45,7 +44,7 @@ class OperationSchedules {
     Result<schedules::Schedule> pause(std::string_view id);
     Result<schedules::Schedule> resume(std::string_view id);
     Result<std::string> run(std::string_view id);  // the job's id
-    Result<> remove(std::string_view id);          // in_use for the default one
+    Result<> remove(std::string_view id);          // in_use for the default one while it is wanted
 
     // With the last run's job and what became of it.
     json::object to_json(const schedules::Schedule& schedule);
@@ -56,6 +55,7 @@ class OperationSchedules {
 
     schedules::Scheduler& scheduler_;
     jobs::Runner& runner_;
+    const schedules::NewSchedule default_;
     std::map<std::string, Kind, std::less<>> kinds_;
 };
 

@@ -71,7 +71,7 @@ void describe_schedules(Document& document) {
          .answers = {{200, "It is gone", R"({"type":"object","properties":{
              "message":{"const":"ok"},"id":{"type":"string"}}})"},
                      not_found,
-                     {409, "It is the default one", R"({"$ref":"#/components/schemas/Error"})"}}});
+                     {409, "The settings want it", R"({"$ref":"#/components/schemas/Error"})"}}});
     for (const auto& [verb, summary] :
          {std::pair("pause", "Lets a schedule rest"),
           std::pair("resume", "Lets a schedule go on with its next time")})
