@@ -174,6 +174,13 @@ Result<Manifest> Vault::manifest(std::string_view id) const {
     return manifest;
 }
 
+Result<std::string> Vault::doubt(std::string_view id) const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    const ChainNode* node = chain->find(id);
+    if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    return doubt_about(*chain, *node);
+}
+
 Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(
     const DatabaseManifest& database) const {
     DAVENPORT_ASSIGN(auto readers, open_all(*impl_->store, database.segments, &impl_->keys));

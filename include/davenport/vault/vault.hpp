@@ -125,6 +125,8 @@ class Vault {
         const;  // ids, oldest first (commit order); cheap to call
     // not_found. Without the key `security` stays empty, and `sealed_security` is not.
     Result<Manifest> manifest(std::string_view id) const;
+    Result<std::string> doubt(
+        std::string_view id) const;  // what speaks against its manifest; empty: nothing
     Result<std::shared_ptr<SegmentReader>> open_segment(const SegmentReference& reference) const;
     Result<std::vector<std::shared_ptr<SegmentReader>>> open_segments(
         const DatabaseManifest& database) const;
