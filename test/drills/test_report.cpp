@@ -36,6 +36,8 @@ TEST_CASE("a report says its word first, and its signature fits") {
     REQUIRE(checked);
     CHECK(text_or(*checked, "verdict") == "recoverable");
     CHECK(std::next(checked->begin(), 2)->key() == "verdict");  // after the format and its version
+    CHECK(text_or(*checked, "manifest_trust") == "not_judged");
+    CHECK(drills::to_lines(*checked).find("was not judged") != std::string::npos);
     CHECK(integer_member(*checked, "restore_ms") == 1'500);
     CHECK(integer_member(*checked, "total_ms") == 2'500);
     const json::object* point = object_member(*checked, "recovery_point");
