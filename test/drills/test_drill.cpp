@@ -116,7 +116,7 @@ TEST_CASE("a good backup is recoverable in every kind of scratch database") {
     Setting setting;
     Engine engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     INFO(engine.name);
-    const auto scratch = drills::with_prefix(*engine.store, "davenport_drill_0123456789abcdef_");
+    const auto scratch = drills::with_prefix(*engine.store, "davenport_drill_0123456789abcdef_1_");
     const drills::Findings findings = setting.drill(*scratch);
     CHECK(text_of(findings) == "");
     CHECK(findings.recoverable());
@@ -127,9 +127,9 @@ TEST_CASE("a good backup is recoverable in every kind of scratch database") {
     CHECK(findings.databases[1].compared == 1);
     // What was restored stands under other names, and nothing else was touched.
     CHECK(must(engine.store->databases()) ==
-          std::vector<std::string>{"davenport_drill_0123456789abcdef_others",
-                                   "davenport_drill_0123456789abcdef_things"});
-    must(drills::drop_scratch(*engine.store, "drill_0123456789abcdef"));
+          std::vector<std::string>{"davenport_drill_0123456789abcdef_1_others",
+                                   "davenport_drill_0123456789abcdef_1_things"});
+    must(drills::drop_scratch(*engine.store, "drill_0123456789abcdef", 1));
     CHECK(must(engine.store->databases()).empty());
 }
 
