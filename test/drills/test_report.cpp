@@ -88,6 +88,13 @@ TEST_CASE("reports are kept, the newest of them and the last good one") {
     CHECK((*reports)->last(drills::recoverable).value() == 1'700'000'602'500);
     CHECK((*reports)->get("drill_1").error().code == ErrorCode::not_found);
 
+    // The clock was set back: what is added stays all the same.
+    drills::Report earlier = good_report("drill_early");
+    earlier.finished_ms -= 1000;
+    REQUIRE((*reports)->add(earlier.id, drills::sign(earlier, key), 1));
+    CHECK((*reports)->get("drill_early"));
+    CHECK((*reports)->list(100).value().size() == 3);  // with the newest, and the last good one
+
     // Said again, as after a crash, it is as it was.
     const std::string text = (*reports)->get("drill_5").value();
     REQUIRE((*reports)->add("drill_5", drills::sign(good_report("drill_5"), key), 3));
