@@ -173,6 +173,18 @@ describe('encryption', () => {
       assert.deepEqual([status.locked, status.to_rotate], [0, 0]);
     });
 
+    it('tells nobody a key that was given in place of its file', async () => {
+      const key = (await readFile(join(directory, 'one.key'), 'utf8')).split('\n')[1];
+      const identity = `davenport-identity:${key}`;
+      for (const [setting, value] of [['KEY_FILE', key], ['OLD_KEY_FILES', key], ['KEY_FILE', identity], ['IDENTITY_FILE', identity], ['IDENTITY_FILE', key]]) {
+        const settings = { ...fixture.settings, [`DAVENPORT_ENCRYPTION_${setting}`]: value };
+        const { code, stderr, stdout } = await run(['list', '--data', directory], { settings });
+        assert.equal(code, 3);
+        assert.match(stderr, new RegExp(`encryption\\.${setting.toLowerCase()}: it must name a file`));
+        assert.ok(!(stderr + stdout).includes(key.slice(0, 8)));
+      }
+    });
+
     it('tells a key that makes no sense from its file', async () => {
       const { code, stderr } = await run(['list', '--data', directory], { settings: { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'place') } });
       assert.equal(code, 3);
