@@ -131,6 +131,16 @@ describe('encryption', () => {
       const lacking = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'other.key') };
       const rotated = await run(['encryption', 'rotate', '--data', directory], { settings: lacking });
       assert.equal(rotated.code, locked);
+      const lacks = await run(['encryption', 'status', '--data', directory], { settings: lacking });
+      assert.match(lacks.stdout, /\n\d+ keys can't be opened here, \d+ are to be rotated, which takes all of their keys\n$/);
+      // Nothing to rotate to, whether the keys can be opened or not.
+      for (const old of ['one.key', 'other.key']) {
+        const none = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: '', DAVENPORT_ENCRYPTION_OLD_KEY_FILES: join(directory, old) };
+        assert.match((await run(['encryption', 'rotate', '--data', directory], { settings: none })).stderr, /no key is configured to encrypt with/);
+        assert.match((await run(['encryption', 'status', '--data', directory], { settings: none })).stdout, /and no key is configured to rotate to\n$/);
+        const { stdout } = await run(['encryption', 'status', '--json', '--data', directory], { settings: none });
+        assert.equal(JSON.parse(stdout).to_rotate, 0);
+      }
       assert.match(rotated.stderr, /keys\/[0-9a-f]+ can't be rewrapped: it can be opened with master-[0-9a-f]+ alone.*encryption\.key_file/);
 
       const identity = join(directory, 'own.identity');
