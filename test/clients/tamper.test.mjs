@@ -196,7 +196,9 @@ describe('tamper evidence', () => {
     const check = (file, ...args) => run(['check-proof', file, '--public-key', keyFile, '--json', ...args], { cwd: desk });
     const prove = async (id, doc, ...args) => {
       const file = join(desk, 'proof.json');
+      await rm(file, { force: true });
       await must(['prove', id, 'athena_components', doc, '--out', file, '--data', fixture.dataDir, ...args], { settings: fixture.settings });
+      assert.equal((await stat(file)).mode & 0o777, 0o600); // it shows documents
       return file;
     };
 
