@@ -21,6 +21,8 @@ constexpr Row rows[] = {
     {"GET", "/backups/:id", Recording::read, "backup.read", ":id"},
     {"PUT", "/backups/:id/attachments/:name", Recording::change, "backup.append", ":id"},
     {"DELETE", "/backups/:id", Recording::change, "backup.delete", ":id"},
+    {"PUT", "/backups/:id/pin", Recording::change, "backup.pin", ":id"},
+    {"DELETE", "/backups/:id/pin", Recording::change, "backup.unpin", ":id"},
     {"PUT", "/backups", Recording::change, "restore.start", {}, "url"},
     {"PUT", "/backups/:id", Recording::change, "restore.start", ":id", "url"},
     {"GET", "/verification", Recording::look, "backup.verify"},

@@ -130,7 +130,8 @@ class AuditedRoute {
             case Recording::change:
                 return change(std::move(event), request, handler);
             case Recording::read:
-                if (!has_parameter(request, "docs", "false"))
+                // Of a backup alone: elsewhere the parameter means nothing, and content is given.
+                if (rule_.action != "backup.read" || !has_parameter(request, "docs", "false"))
                     return after(std::move(event), request, handler, &audit::Log::record);
                 event.action = "backup.look";
                 [[fallthrough]];

@@ -15,8 +15,8 @@ constexpr std::size_t max_waiting = 4096;
 std::string Repeats::key_of(const Event& event) {
     std::string key;
     for (const std::string* part :
-         {&event.action, &event.who.kind, &event.who.id, &event.who.credential, &event.target,
-          &event.from, &event.error}) {
+         {&event.action, &event.route, &event.who.kind, &event.who.id, &event.who.credential,
+          &event.target, &event.from, &event.error}) {
         key += *part;
         key += '\0';
     }

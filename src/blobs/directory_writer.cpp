@@ -88,6 +88,7 @@ Result<> DirectoryWriter::commit(std::string_view name) {
     DAVENPORT_TRY(check_name(name));
     if (failed_ || !file_.is_open())
         return fail(ErrorCode::internal, "the blob {} was committed after a failure", name);
+    if (::access(folders_->path_of(name).c_str(), F_OK) == 0) return adopt(name);
     DAVENPORT_TRY(sync_file(file_, path_));
     // Closing can report a lost write, so it comes before the blob gets its name; the second
     // descriptor keeps the lock until then.
@@ -103,6 +104,7 @@ Result<> DirectoryWriter::publish(std::string_view name) {
         DAVENPORT_TRY(folders_->prepare(name));
         const int error = rename_to_free_name(path_, target);
         if (error == 0) break;
+        if (error == EEXIST) return adopt(name);
         // The folder was empty and somebody removed it just now.
         if (error != ENOENT || attempt == max_attempts) return fail(posix_error(target, error));
         folders_->forget();
@@ -113,6 +115,15 @@ Result<> DirectoryWriter::publish(std::string_view name) {
     // Nobody was told of it yet, and it might not survive a power cut: better not there at all.
     if (!synced) ::unlink(target.c_str());
     return synced;
+}
+
+// The caller will rely on the blob that is there, and who wrote it may have been killed before the
+// folder was synced.
+Result<> DirectoryWriter::adopt(std::string_view name) {
+    const std::string path = folders_->path_of(name);
+    DAVENPORT_TRY(folders_->prepare(name));
+    DAVENPORT_TRY(sync_directory(path.substr(0, path.rfind('/'))));
+    return fail(posix_error(path, EEXIST));
 }
 
 }  // namespace davenport::blobs

@@ -42,6 +42,7 @@ class DirectoryWriter final : public BlobWriter {
     DirectoryWriter(std::shared_ptr<Folders> folders, std::string path, File file)
         : folders_(std::move(folders)), path_(std::move(path)), file_(std::move(file)) {}
     Result<> publish(std::string_view name);
+    Result<> adopt(std::string_view name);  // already_exists
 
     std::shared_ptr<Folders> folders_;
     std::string path_;  // of the temporary file; empty once it is no more

@@ -61,7 +61,7 @@ Result<json::object> status(const Options& options) {
     for (const vault::Keys::VaultKey& key : vault_keys) {
         const bool opens = std::any_of(key.opened_by.begin(), key.opened_by.end(),
                                        [&](const auto& id) { return keys.ring().opens(id); });
-        to_rotate += key.opened_by == closing ? 0 : 1;
+        to_rotate += !keys.encrypts() || key.opened_by == closing ? 0 : 1;
         locked += opens ? 0 : 1;
         rows.push_back(json::object{{"id", key.id},
                                     {"opened_by", to_json(key.opened_by)},
@@ -97,8 +97,13 @@ int run_status(const Options& options) {
                         " {}", std::string_view(id.as_string().data(), id.as_string().size()));
             text += '\n';
         }
-    text += fmt::format("{} keys can't be opened here, {} are to be rotated\n",
-                        number_or_zero(*found, "locked"), number_or_zero(*found, "to_rotate"));
+    const std::uint64_t locked = number_or_zero(*found, "locked");
+    text += fmt::format("{} keys can't be opened here, ", locked);
+    if (!boolean_member(*found, "encrypts").value_or(false))
+        text += "and no key is configured to rotate to\n";
+    else
+        text += fmt::format("{} are to be rotated{}\n", number_or_zero(*found, "to_rotate"),
+                            locked == 0 ? "" : ", which takes all of their keys");
     return print_result(text);
 }
 

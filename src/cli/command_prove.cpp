@@ -16,7 +16,8 @@ int run(const Options& options) {
     const auto proof = (*operations)->prove(options.backup, options.database, options.document);
     if (!proof) return report(proof.error());
     if (options.out.empty()) return print_result(*proof);
-    const auto written = replace_file(options.out, *proof, Readers::others);
+    // It shows documents, maybe of an encrypted vault.
+    const auto written = replace_file(options.out, *proof);
     return written ? exit_success : report(written.error());
 }
 

@@ -59,7 +59,10 @@ class LocalOperations final : public Operations {
     }
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
-        return service::diff_to_json(service_->vault(), before, after, 100'000);
+        return service::recorded(
+            service_->audit(), service::command_line_event("backup.diff", before),
+            [&] { return service::diff_to_json(service_->vault(), before, after, 100'000); },
+            [](const json::object&, audit::Event&) {});
     }
 
     Result<json::object> restore(const RestoreWishes& wishes, const Watcher& watch) override {
@@ -135,10 +138,15 @@ class LocalOperations final : public Operations {
     }
 
     Result<> pin(const std::string& id, const std::string& reason) override {
-        return service_->retention().pin(id, reason, "command line");
+        return service::recorded(
+            service_->audit(), service::command_line_event("backup.pin", id),
+            [&] { return service_->retention().pin(id, reason, "command line"); });
     }
 
-    Result<> unpin(const std::string& id) override { return service_->retention().unpin(id); }
+    Result<> unpin(const std::string& id) override {
+        return service::recorded(service_->audit(), service::command_line_event("backup.unpin", id),
+                                 [&] { return service_->retention().unpin(id); });
+    }
 
     Result<json::object> keys() override {
         DAVENPORT_ASSIGN(const auto keys, service_->access().keys());

@@ -47,6 +47,7 @@ class Drill {
             because(fmt::format("the backup can't be read: {}", manifest.error().message));
             return std::move(findings_);
         }
+        judge();
         for (const vault::DatabaseManifest& database : manifest->databases)
             progress_.total += database.documents;
         const auto begun = std::chrono::steady_clock::now();
@@ -63,6 +64,18 @@ class Drill {
   private:
     void because(std::string reason) {
         if (findings_.reasons.size() < max_reasons) findings_.reasons.push_back(std::move(reason));
+    }
+
+    // A manifest that somebody else wrote, as one that lists nothing, restores without a fault.
+    void judge() {
+        const auto signed_from = vault_.signed_from();
+        const auto doubt = vault_.doubt(backup_id_);
+        if (!signed_from || !doubt)
+            return because(fmt::format("the signatures can't be read: {}",
+                                       (signed_from ? doubt : signed_from).error().message));
+        if (signed_from->empty()) return;
+        findings_.manifest = doubt->empty() ? Trust::vouched_for : Trust::doubted;
+        if (!doubt->empty()) because(fmt::format("the backup is not to be trusted: {}", *doubt));
     }
 
     // An error of the callback other than `cancelled` ends the drill as a finding.

@@ -42,6 +42,20 @@ json::object recovery_point(const Report& report) {
             {"age_secs", (report.started_ms - report.backup_started_ms) / 1000}};
 }
 
+constexpr std::string_view not_judged = "not_judged";
+
+std::string_view name_of(Trust trust) {
+    switch (trust) {
+        case Trust::vouched_for:
+            return "vouched_for";
+        case Trust::doubted:
+            return "doubted";
+        case Trust::not_judged:
+            break;
+    }
+    return not_judged;
+}
+
 std::uint64_t number(const json::object& object, std::string_view key) {
     return static_cast<std::uint64_t>(
         std::max<std::int64_t>(0, integer_member(object, key).value_or(0)));
@@ -88,6 +102,7 @@ std::string sign(const Report& report, const SigningKey& key) {
     object["id"] = report.id;
     object["backup_id"] = report.backup_id;
     object["manifest_sha256"] = report.manifest_sha256;
+    object["manifest_trust"] = name_of(findings.manifest);
     object["target"] = report.target;
     object["by"] = report.by;
     object["product_version"] = report.product_version;
@@ -127,6 +142,10 @@ std::string to_lines(const json::object& report) {
     std::string lines = text_or(report, "verdict") + "\n";
     fmt::format_to(std::back_inserter(lines), "drill {} of the backup {} in {} databases\n",
                    text_or(report, "id"), text_or(report, "backup_id"), text_or(report, "target"));
+    if (text_or(report, "manifest_trust") == not_judged)
+        lines +=
+            "nothing in the vault is signed with a key that this machine trusts: whose the "
+            "backup is was not judged\n";
     add_faults(lines, report);
     add_counts(lines, report);
     if (const json::object* point = object_member(report, "recovery_point"))

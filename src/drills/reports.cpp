@@ -53,15 +53,17 @@ Result<> Reports::add(const std::string& id, const std::string& text, std::uint6
     const auto written = documents::retry_transient(
         [&] { return documents::write_record(*control_, document_id(id), body, {}); });
     if (!written && written.error().code != ErrorCode::conflict) return fail(written.error());
-    return remove_beyond(keep);
+    return remove_beyond(keep, document_id(id));
 }
 
-Result<> Reports::remove_beyond(std::uint64_t keep) {
+// `added` stays whatever its time: the clock may have been set back.
+Result<> Reports::remove_beyond(std::uint64_t keep, std::string_view added) {
     DAVENPORT_ASSIGN(const auto success, control_->find(newest_of(recoverable)));
     documents::Query query = newest_first(removal_page);
     query.skip = keep;
     DAVENPORT_ASSIGN(const auto old, control_->find(query));
     for (const documents::Document& one : old) {
+        if (one.id == added) continue;
         if (!success.empty() && success.front().id == one.id) continue;
         const auto removed = documents::remove_record(*control_, one.id, one.revision);
         if (!removed && removed.error().code != ErrorCode::conflict &&

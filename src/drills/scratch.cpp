@@ -5,12 +5,17 @@
 #include "davenport/base/random.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace davenport::drills {
 namespace {
 
 constexpr std::size_t id_digits = 16;
 constexpr std::size_t max_database_name = 238;
+
+std::string prefix_of(std::string_view drill_id) {
+    return fmt::format("{}{}_", database_prefix, drill_id.substr(job_prefix.size()));
+}
 
 bool are_hex(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
@@ -51,8 +56,8 @@ std::string new_drill_id() {
     return std::string(job_prefix) + random_hex(id_digits);
 }
 
-std::string scratch_prefix(std::string_view drill_id) {
-    return fmt::format("{}{}_", database_prefix, drill_id.substr(job_prefix.size()));
+std::string scratch_prefix(std::string_view drill_id, std::uint32_t attempt) {
+    return fmt::format("{}{}_", prefix_of(drill_id), attempt);
 }
 
 std::string drill_of(std::string_view name) {
@@ -63,16 +68,25 @@ std::string drill_of(std::string_view name) {
     return are_hex(digits) ? fmt::format("{}{}", job_prefix, digits) : std::string();
 }
 
+bool is_scratch_of(std::string_view name, std::string_view drill_id, std::uint32_t last_attempt) {
+    const std::string prefix = prefix_of(drill_id);
+    if (!name.starts_with(prefix)) return false;
+    name.remove_prefix(prefix.size());
+    std::uint32_t attempt = 0;  // without a number: no attempt at work calls it so
+    const auto number = std::from_chars(name.data(), name.data() + name.size(), attempt);
+    return number.ec != std::errc() || attempt <= last_attempt;
+}
+
 std::unique_ptr<documents::DocumentStore> with_prefix(documents::DocumentStore& store,
                                                       std::string prefix) {
     return std::make_unique<PrefixedStore>(store, std::move(prefix));
 }
 
-Result<> drop_scratch(documents::DocumentStore& store, std::string_view drill_id) {
-    const std::string prefix = scratch_prefix(drill_id);
+Result<> drop_scratch(documents::DocumentStore& store, std::string_view drill_id,
+                      std::uint32_t last_attempt) {
     DAVENPORT_ASSIGN(const auto names, store.databases());
     for (const std::string& name : names) {
-        if (!name.starts_with(prefix)) continue;
+        if (!is_scratch_of(name, drill_id, last_attempt)) continue;
         const auto dropped = store.drop(name);
         if (!dropped && dropped.error().code != ErrorCode::not_found) return dropped;
     }

@@ -65,8 +65,7 @@ Result<drills::Findings> Drills::drill_in(documents::DocumentStore& store, jobs:
     const bool embedded = text_or(job.parameters, "target") == "embedded";
     // Another name in each attempt: CouchDB takes its time until one that was dropped is free
     // again.
-    const auto scratch = drills::with_prefix(
-        store, fmt::format("{}{}_", drills::scratch_prefix(job.id), job.attempts));
+    const auto scratch = drills::with_prefix(store, drills::scratch_prefix(job.id, job.attempts));
     return drills::run(parts_.vault, text_or(job.parameters, "backup_id"), *scratch,
                        [&](const drills::Progress& progress) -> Result<> {
                            context.report(to_job_progress(progress));
@@ -80,11 +79,11 @@ Result<drills::Findings> Drills::drill_in(documents::DocumentStore& store, jobs:
 Result<drills::Findings> Drills::drill(jobs::Context& context) {
     const jobs::Job& job = context.job();
     DAVENPORT_TRY(wait_for_removals(context));
-    DAVENPORT_TRY(remove_scratch(job.id));
+    DAVENPORT_TRY(remove_scratch(job));
     if (text_or(job.parameters, "target") == "couchdb") return drill_in(parts_.documents, context);
     DAVENPORT_TRY(make_private_directory(directory()));
     DAVENPORT_TRY(check_room());
-    const std::string own = directory_of(job.id);
+    const std::string own = directory_of(job);
     DAVENPORT_TRY(make_private_directory(own));
     DAVENPORT_ASSIGN(const auto store, documents::open_embedded(own));
     return drill_in(*store, context);
@@ -113,7 +112,7 @@ Result<json::object> Drills::run(jobs::Context& context) {
     drills::Report report = report_of(job);
     auto findings = drill(context);
     // Also when the service stops: who knows when it starts again.
-    const auto removed = remove_scratch(job.id);
+    const auto removed = remove_scratch(job);
     if (!findings && findings.error().code == ErrorCode::cancelled)
         return fail(std::move(findings).error());
     if (findings)
@@ -139,7 +138,7 @@ Result<> Drills::ended(const jobs::Job& job) {
         drills::Report report = report_of(job);
         report.findings.reasons.push_back(
             fmt::format("the drill could not be carried out: {}", job.error.message));
-        const auto removed = remove_scratch(job.id);
+        const auto removed = remove_scratch(job);
         if (!removed) report.left_behind = removed.error().message;
         report.finished_ms = job.finished_ms;
         text = drills::sign(report, parts_.signing_key);

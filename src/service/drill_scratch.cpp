@@ -11,14 +11,24 @@
 
 // Where drills restore to, and that nothing of it stays.
 namespace davenport::service {
+namespace {
+
+// The name of a database that belongs to the same attempt of a drill as a directory.
+std::string like_database(std::string_view directory_name) {
+    if (!directory_name.starts_with(drills::job_prefix)) return {};
+    directory_name.remove_prefix(drills::job_prefix.size());
+    return fmt::format("{}{}_", drills::database_prefix, directory_name);
+}
+
+}  // namespace
 
 std::string Drills::directory() const {
     const std::string& configured = parts_.settings.drills.directory;
     return configured.empty() ? parts_.settings.data.directory + "/drills" : configured;
 }
 
-std::string Drills::directory_of(std::string_view drill_id) const {
-    return fmt::format("{}/{}", directory(), drill_id);
+std::string Drills::directory_of(const jobs::Job& job) const {
+    return fmt::format("{}/{}_{}", directory(), job.id, job.attempts);
 }
 
 // A drill must not fill the disk that the service lives on.
@@ -35,13 +45,24 @@ Result<> Drills::check_room() const {
                 free, path, needed);
 }
 
-Result<> Drills::remove_scratch(std::string_view drill_id) {
-    std::error_code error;
-    std::filesystem::remove_all(directory_of(drill_id), error);
+// Of this attempt and earlier ones: whoever took the job over after its lease was lost is at work
+// on its own.
+Result<> Drills::remove_scratch(const jobs::Job& job) {
     Result<> removed;
-    if (error) removed = fail(posix_error("can't remove " + directory_of(drill_id), error.value()));
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(directory(), error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::string name = like_database(entry->path().filename().string());
+        if (!drills::is_scratch_of(name, job.id, job.attempts)) continue;
+        std::error_code left;
+        std::filesystem::remove_all(entry->path(), left);
+        if (left)
+            removed = fail(posix_error("can't remove " + entry->path().string(), left.value()));
+    }
+    if (error && error != std::errc::no_such_file_or_directory)
+        removed = fail(posix_error("can't look into " + directory(), error.value()));
     if (!parts_.settings.databases.couchdb_url.empty())
-        if (auto dropped = drills::drop_scratch(parts_.documents, drill_id); !dropped)
+        if (auto dropped = drills::drop_scratch(parts_.documents, job.id, job.attempts); !dropped)
             removed = std::move(dropped);
     return removed;
 }
@@ -59,7 +80,7 @@ Result<> Drills::remove_leftover(const std::string& drill_id, std::string_view w
     if (!known) return fail(known.error());
     if (!known->ended()) return {};
     spdlog::info("removing what the drill {} left behind", drill_id);
-    return remove_scratch(drill_id);
+    return remove_scratch(*known);
 }
 
 Result<> Drills::sweep() {
@@ -75,10 +96,7 @@ Result<> Drills::sweep() {
     for (std::filesystem::directory_iterator entry(directory(), error), end; !error && entry != end;
          entry.increment(error)) {
         const std::string name = entry->path().filename().string();
-        if (!name.starts_with(drills::job_prefix)) continue;
-        const std::string would_be =
-            fmt::format("{}x", drills::scratch_prefix(name));  // of a database of that drill
-        DAVENPORT_TRY(sweep_one(drills::drill_of(would_be), entry->path().string()));
+        DAVENPORT_TRY(sweep_one(drills::drill_of(like_database(name)), entry->path().string()));
     }
     if (parts_.settings.databases.couchdb_url.empty()) return {};
     DAVENPORT_ASSIGN(const auto databases, parts_.documents.databases());

@@ -15,6 +15,10 @@ constexpr std::size_t longest_key_file = 64 * 1024;
 
 Result<std::string> read_key_file(std::string_view setting, const std::string& path) {
     auto text = read_file(path, longest_key_file);
+    // A message goes to the log and further; the key itself must not.
+    if (!text && (vault::parse_master_key(path) || vault::parse_identities(path)))
+        return fail(ErrorCode::invalid_argument,
+                    "encryption.{}: it must name a file, and a key stands there itself", setting);
     if (!text) return unusable(fmt::format("encryption.{}", setting), text.error());
     return text;
 }

@@ -90,6 +90,18 @@ std::vector<std::string> strings_of(const json::array* array) {
     return texts;
 }
 
+// What whoever restores the backup should know of it. They may have no other, so it is no error.
+std::string warning_of(const vault::Vault& vault, const std::string& backup_id) {
+    const auto signed_from = vault.signed_from();
+    if (signed_from && signed_from->empty()) return {};  // whose it is can't be known
+    const auto doubt = vault.doubt(backup_id);
+    if (!signed_from || !doubt)
+        return fmt::format("the signatures can't be read: {}",
+                           (signed_from ? doubt : signed_from).error().message);
+    if (doubt->empty()) return {};
+    return fmt::format("the backup {} is not to be trusted: {}", backup_id, *doubt);
+}
+
 // Both were there when the restore was accepted.
 Error elsewhere(std::string_view source) {
     return {ErrorCode::not_found,
@@ -140,12 +152,15 @@ void Service::Impl::handle_restores() {
         DAVENPORT_TRY(ensure_transaction(*transactions, context.job()));
 
         std::unique_ptr<restore::Source> source;
+        std::string warning;
         if (const std::string backup_id = text_or(parameters, "backup_id"); !backup_id.empty()) {
             auto opened = restore::from_vault(*vault, backup_id);
             if (!opened && opened.error().code == ErrorCode::not_found)
                 return fail(elsewhere(fmt::format("backup {}", backup_id)));
             if (!opened) return fail(opened.error());
             source = std::move(*opened);
+            warning = warning_of(*vault, backup_id);
+            if (!warning.empty()) spdlog::warn("restore {}: {}", context.job().id, warning);
         } else {
             const std::string upload = upload_path(context.job().id);
             std::error_code error;
@@ -180,11 +195,16 @@ void Service::Impl::handle_restores() {
                                                           "the service is stopping");
                                           return {};
                                       }));
+        std::vector<std::string> lines = lines_of(report);
+        std::string message = report.summary();
+        if (!warning.empty()) {
+            lines.insert(lines.begin(), "warning: " + warning);
+            message += "; warning: " + warning;
+        }
         if (report.failed() > 0)
-            return fail(
-                Error{ErrorCode::conflict, report.summary(), to_json_text(lines_of(report))});
-        return json::object{{"message", report.summary()},
-                            {"lines", json::parse(to_json_text(lines_of(report)))}};
+            return fail(Error{ErrorCode::conflict, std::move(message), to_json_text(lines)});
+        return json::object{{"message", std::move(message)},
+                            {"lines", json::parse(to_json_text(lines))}};
     };
     kind.ended = [this](const jobs::Job& job) -> Result<> {
         DAVENPORT_TRY(ensure_transaction(*transactions, job));

@@ -200,10 +200,9 @@ Result<Vault::StoredAttachment> Vault::put_attachment(
     const std::string name = attachment_blob(stored.sha256);
     // Stored once; but what stands there may have been damaged since.
     DAVENPORT_ASSIGN(const Presence presence, look_up(store, stored.sha256));
-    if (presence == Presence::sound) return stored;
     if (presence == Presence::damaged) DAVENPORT_TRY(store.remove(name));
     auto committed = writer.blob().commit(name);
-    // `already_exists`: somebody else stored the same bytes a moment ago.
+    // `already_exists`: the same bytes are there, and durable whoever stored them.
     if (!committed && committed.error().code != ErrorCode::already_exists)
         return fail(std::move(committed).error());
     if (impl_->keys.encrypts()) {

@@ -118,18 +118,20 @@ Result<> SegmentBody::commit(const SegmentReference& reference) {
     // moment.
     if (const auto blob = store_.open(reference.name)) {
         auto existing = SegmentReader::open(store_, reference);
+        bool sound = false;
         if (existing) {
             DAVENPORT_ASSIGN(const auto damage, (*existing)->verify());
-            if (damage.empty()) return {};
+            sound = damage.empty();
         } else if (existing.error().code != ErrorCode::corrupt) {
             return fail(std::move(existing).error());
         }
-        DAVENPORT_TRY(store_.remove(reference.name));
+        if (!sound) DAVENPORT_TRY(store_.remove(reference.name));
     } else if (blob.error().code != ErrorCode::not_found) {
         return fail(blob.error());
     }
     auto committed = blob_->commit(reference.name);
-    // Another writer of the same content came first, a moment ago.
+    // It was there, or another writer of the same content came first, a moment ago; now it is
+    // durable whoever wrote it.
     if (!committed && committed.error().code == ErrorCode::already_exists) {
         DAVENPORT_TRY(SegmentReader::open(store_, reference));
         return {};

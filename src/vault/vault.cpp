@@ -186,6 +186,11 @@ Result<std::string> Vault::doubt(std::string_view id) const {
     return stored ? std::string() : stored.error().message;
 }
 
+Result<std::string> Vault::signed_from() const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    return vault::signed_from(*chain);
+}
+
 Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(
     const DatabaseManifest& database) const {
     DAVENPORT_ASSIGN(auto readers, open_all(*impl_->store, database.segments, &impl_->keys));
@@ -232,7 +237,7 @@ Result<> Vault::commit(Manifest manifest) {
     DAVENPORT_TRY(seal_security(manifest, impl_->keys));
     manifest.signed_from.clear();
     if (impl_->signing.key) {
-        manifest.signed_from = signed_from(*chain);
+        manifest.signed_from = vault::signed_from(*chain);
         if (manifest.signed_from.empty()) manifest.signed_from = manifest.id;
     }
     const std::string text = encode(manifest, impl_->signing.key.get());

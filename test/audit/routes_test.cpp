@@ -193,6 +193,31 @@ TEST_CASE("what stands in place of an id and is none is not recorded") {
     }
 }
 
+TEST_CASE("content that was read leaves a line, whatever the query says") {
+    const Served served;
+    for (const char* pattern :
+         {"/ak/api/v3/audit/export", "/ak/api/v3/backups/:id/diff/:other",
+          "/ak/api/v3/backups/:id/proofs/:db/*doc", "/ak/api/v3/backups/:id"}) {
+        INFO(pattern);
+        const AuditRule rule = audit_rule("GET", pattern);
+        REQUIRE(rule.recording == Recording::read);
+        http::Request request = served.request_to("GET", pattern);
+        request.query = "docs=false";
+        const http::Route* route = served.router.match("GET", pattern).route;
+        REQUIRE(route);
+        request.headers.add("Authorization",
+                            "Basic " + to_base64(served.key + ":" + served.secret));
+        REQUIRE_FALSE(route->guard(request));
+        const std::uint64_t before = served.last();
+        for (int i = 0; i < 2; ++i) static_cast<void>(route->handler(request));
+        const auto lines = served.lines_after(before);
+        REQUIRE(lines.size() == 2);  // of an envelope: a line, and that it came again
+        const bool envelope = rule.action == "backup.read";
+        CHECK(text_or(lines[0], "action") == (envelope ? "backup.look" : rule.action));
+        CHECK(lines[1].contains("repeated") == envelope);
+    }
+}
+
 TEST_CASE("what can't be recorded is not done, and not answered") {
     const Served served;
     const auto request_to = [&](const std::string& method, const std::string& pattern) {

@@ -112,6 +112,22 @@ TEST_CASE("a blob is durable before it has its name, and its name before anybody
     CHECK(third == Seen{"sync folder"});
 }
 
+TEST_CASE("a blob that is there already is durable before anybody is told") {
+    Store store;
+    REQUIRE(write_all(*store.blobs, "f/blob", "x"));
+    // Found before the rename, or by it where another process came in between.
+    const bool found = GENERATE(true, false);
+    Result<> written;
+    const Seen seen = watch(found ? "" : "rename", EEXIST, [&] {
+        written = write_all(*store.blobs, found ? "f/blob" : "f/other", "x");
+    });
+    CHECK(written.error().code == ErrorCode::already_exists);
+    CHECK(std::find(seen.rbegin(), seen.rend(), "sync folder") != seen.rend());
+    watch("sync folder", EIO, [&] { written = write_all(*store.blobs, "f/blob", "x"); });
+    CHECK(written.error().code == ErrorCode::io);
+    CHECK(std::filesystem::is_empty(store.directory / "b/tmp"));
+}
+
 TEST_CASE("a failing call is an error, and there is no blob") {
     Store store;
     REQUIRE(write_all(*store.blobs, "f/other", "x"));

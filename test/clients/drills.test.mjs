@@ -237,7 +237,7 @@ describe('drills', () => {
   it('what an ended drill left behind goes with the next start, and nothing else', async () => {
     const { id: drillId } = await drill();
     const unknown = 'drill_00000000000000aa';
-    for (const name of [drillId, unknown, 'notes']) await mkdir(join(fixture.dataDir, 'drills', name));
+    for (const name of [drillId, `${drillId}_1`, unknown, 'notes']) await mkdir(join(fixture.dataDir, 'drills', name));
     const scratch = [drillId, unknown].map((name) => `davenport_${name}_1_things`);
     if (onCouchDb) for (const name of [...scratch, 'davenport_drill_of_mine']) await fixture.couchdb.call('PUT', `/${name}`);
     await fixture.stopService();

@@ -131,6 +131,16 @@ describe('encryption', () => {
       const lacking = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: join(directory, 'other.key') };
       const rotated = await run(['encryption', 'rotate', '--data', directory], { settings: lacking });
       assert.equal(rotated.code, locked);
+      const lacks = await run(['encryption', 'status', '--data', directory], { settings: lacking });
+      assert.match(lacks.stdout, /\n\d+ keys can't be opened here, \d+ are to be rotated, which takes all of their keys\n$/);
+      // Nothing to rotate to, whether the keys can be opened or not.
+      for (const old of ['one.key', 'other.key']) {
+        const none = { ...fixture.settings, DAVENPORT_ENCRYPTION_KEY_FILE: '', DAVENPORT_ENCRYPTION_OLD_KEY_FILES: join(directory, old) };
+        assert.match((await run(['encryption', 'rotate', '--data', directory], { settings: none })).stderr, /no key is configured to encrypt with/);
+        assert.match((await run(['encryption', 'status', '--data', directory], { settings: none })).stdout, /and no key is configured to rotate to\n$/);
+        const { stdout } = await run(['encryption', 'status', '--json', '--data', directory], { settings: none });
+        assert.equal(JSON.parse(stdout).to_rotate, 0);
+      }
       assert.match(rotated.stderr, /keys\/[0-9a-f]+ can't be rewrapped: it can be opened with master-[0-9a-f]+ alone.*encryption\.key_file/);
 
       const identity = join(directory, 'own.identity');
@@ -171,6 +181,18 @@ describe('encryption', () => {
       assert.deepEqual(await docsOf(api, first), plain);
       const status = JSON.parse((await command('encryption', 'status', '--json')).stdout);
       assert.deepEqual([status.locked, status.to_rotate], [0, 0]);
+    });
+
+    it('tells nobody a key that was given in place of its file', async () => {
+      const key = (await readFile(join(directory, 'one.key'), 'utf8')).split('\n')[1];
+      const identity = `davenport-identity:${key}`;
+      for (const [setting, value] of [['KEY_FILE', key], ['OLD_KEY_FILES', key], ['KEY_FILE', identity], ['IDENTITY_FILE', identity], ['IDENTITY_FILE', key]]) {
+        const settings = { ...fixture.settings, [`DAVENPORT_ENCRYPTION_${setting}`]: value };
+        const { code, stderr, stdout } = await run(['list', '--data', directory], { settings });
+        assert.equal(code, 3);
+        assert.match(stderr, new RegExp(`encryption\\.${setting.toLowerCase()}: it must name a file`));
+        assert.ok(!(stderr + stdout).includes(key.slice(0, 8)));
+      }
     });
 
     it('tells a key that makes no sense from its file', async () => {

@@ -303,6 +303,7 @@ describe('retention', () => {
         const call = async (...args) => (await must([...args, ...options], { settings })).stdout;
         const ids = (await listed(fixture.api)).concat(await fill(fixture.api, 4)).slice(-4);
         assert.match(await call('pin', ids[0], '--reason', 'keep me'), /pinned/);
+        await call('diff', ids[0], ids[1]);
         const plan = JSON.parse(await call('prune', '--dry-run', '--json'));
         assert.match(await call('prune', '--dry-run'), /keep {4}\S+ {2}\S+ {2}pinned: keep me\n(.|\n)*remove .*no rule keeps it/);
         const pruned = JSON.parse(await call('prune', '--json'));
@@ -315,6 +316,10 @@ describe('retention', () => {
         const { code, stderr } = await run(['pin', ids[0], ...options], { settings });
         assert.equal(code, 5);
         assert.match(stderr, /davenport: /);
+        const { entries } = (await fixture.api.expect(200, 'GET', '/ak/api/v3/audit?limit=1000')).json;
+        const outcomes = (verb) => entries.filter(({ action, target }) => action === `backup.${verb}` && target === ids[0]).map(({ outcome }) => outcome);
+        assert.deepEqual([outcomes('pin'), outcomes('unpin')], [['begun', 'done', 'begun', 'refused'], ['begun', 'done']]);
+        assert.equal(outcomes('diff').at(-1), 'done');
         await fixture.api.expect(200, 'DELETE', '/couchdb/athena_components');
         await fixture.api.expect(201, 'PUT', '/couchdb/athena_components');
       });

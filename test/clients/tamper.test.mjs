@@ -213,7 +213,9 @@ describe('tamper evidence', () => {
     const check = (file, ...args) => run(['check-proof', file, '--public-key', keyFile, '--json', ...args], { cwd: desk });
     const prove = async (id, doc, ...args) => {
       const file = join(desk, 'proof.json');
+      await rm(file, { force: true });
       await must(['prove', id, 'athena_components', doc, '--out', file, '--data', fixture.dataDir, ...args], { settings: fixture.settings });
+      assert.equal((await stat(file)).mode & 0o777, 0o600); // it shows documents
       return file;
     };
 
@@ -286,6 +288,31 @@ describe('tamper evidence', () => {
       assert.equal((await check(file)).code, 9);
       assert.equal((await check(join(desk, 'nothing'))).code, 5);
     });
+  });
+
+  it('drills no changed backup to a good end, and says what is restored of it', async () => {
+    const file = join(vault(), 'manifests', ids.at(-1));
+    const sound = await readFile(file, 'utf8');
+    const call = (...args) => run([...args, '--data', fixture.dataDir], { settings: fixture.settings });
+    const before = JSON.parse((await call('drill', 'latest', '--json')).stdout);
+    assert.deepEqual([before.verdict, before.manifest_trust], ['recoverable', 'vouched_for']);
+    const { signature, checksum, signed_from: _, ...rest } = JSON.parse(sound);
+    const text = JSON.stringify({ ...rest, databases: [] });
+    await writeFile(file, `${text.slice(0, -1)},"checksum":"${sha256(text.slice(0, -1))}"}`);
+    const drilled = await call('drill', 'latest', '--json');
+    assert.equal(drilled.code, 1, drilled.stderr);
+    const report = JSON.parse(drilled.stdout);
+    assert.deepEqual([report.verdict, report.manifest_trust], ['not_recoverable', 'doubted']);
+    assert.match(report.reasons[0], /not to be trusted: its manifest is not signed/);
+    const restored = await call('restore', ids.at(-1));
+    assert.equal(restored.code, 0, restored.stderr);
+    assert.match(restored.stdout, /^warning: the backup \S+ is not to be trusted: its manifest is not signed\n/);
+    assert.match(restored.stderr, /is not to be trusted/);
+    const transaction = JSON.parse((await call('restore', ids.at(-1), '--json')).stdout);
+    assert.equal(transaction.status, 'success');
+    assert.match(transaction.message, /; warning: the backup .* is not signed$/);
+    await writeFile(file, sound);
+    assert.doesNotMatch((await call('restore', ids.at(-1))).stdout, /warning/);
   });
 
   it('goes on with another key, and still knows the earlier one', async () => {

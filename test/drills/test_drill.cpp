@@ -164,7 +164,7 @@ TEST_CASE("a good backup is recoverable in every kind of scratch database") {
     Setting setting;
     Engine engine = make_engine(GENERATE("memory", "embedded", "couchdb"));
     INFO(engine.name);
-    const auto scratch = drills::with_prefix(*engine.store, "davenport_drill_0123456789abcdef_");
+    const auto scratch = drills::with_prefix(*engine.store, "davenport_drill_0123456789abcdef_1_");
     const drills::Findings findings = setting.drill(*scratch);
     CHECK(text_of(findings) == "");
     CHECK(findings.recoverable());
@@ -175,10 +175,50 @@ TEST_CASE("a good backup is recoverable in every kind of scratch database") {
     CHECK(findings.databases[1].compared == 1);
     // What was restored stands under other names, and nothing else was touched.
     CHECK(must(engine.store->databases()) ==
-          std::vector<std::string>{"davenport_drill_0123456789abcdef_others",
-                                   "davenport_drill_0123456789abcdef_things"});
-    must(drills::drop_scratch(*engine.store, "drill_0123456789abcdef"));
+          std::vector<std::string>{"davenport_drill_0123456789abcdef_1_others",
+                                   "davenport_drill_0123456789abcdef_1_things"});
+    must(drills::drop_scratch(*engine.store, "drill_0123456789abcdef", 1));
     CHECK(must(engine.store->databases()).empty());
+}
+
+TEST_CASE("a drill asks who vouches for the manifest") {
+    Setting setting;
+    const auto key = std::make_shared<const SigningKey>(SigningKey::generate());
+    const auto open = [&](vault::Signing signing) {
+        return must(vault::Vault::open(must(blobs::open_directory(setting.directory / "vault")),
+                                       setting.clock, {}, std::move(signing)));
+    };
+    const vault::Signing signing{key, {key->public_key()}};
+    replication::BackupOptions options;
+    options.databases = {"things", "others"};
+    for (const std::string id : {"second", "third"}) {
+        options.id = id;
+        must(replication::back_up(*setting.store, *open(signing), setting.clock, options, {}));
+    }
+    const auto drill = [&](const vault::Vault& vault, std::string_view id) {
+        return must(drills::run(vault, id, *documents::make_memory(), {}));
+    };
+    CHECK(drill(*open(signing), "third").recoverable());
+    CHECK(drill(*open(signing), "third").manifest == drills::Trust::vouched_for);
+    // From before everything was signed, and held by its hash.
+    CHECK(drill(*open(signing), "backup").manifest == drills::Trust::vouched_for);
+
+    // Nothing listed, nothing that could differ.
+    auto manifest = must(setting.vault->manifest("third"));
+    manifest.databases.clear();
+    manifest.signed_from.clear();
+    std::ofstream(setting.path("manifests/third"), std::ios::trunc) << encode(manifest, nullptr);
+    const drills::Findings stripped = drill(*open(signing), "third");
+    CHECK_FALSE(stripped.recoverable());
+    CHECK(stripped.manifest == drills::Trust::doubted);
+    CHECK(mentions(stripped, "is not to be trusted: its manifest is not signed"));
+    CHECK(drill(*open(signing), "second").recoverable());
+
+    // A new machine with a key of its own can only go by the data, and says so.
+    const auto other = std::make_shared<const SigningKey>(SigningKey::generate());
+    const drills::Findings elsewhere = drill(*open({other, {other->public_key()}}), "second");
+    CHECK(text_of(elsewhere) == "");
+    CHECK(elsewhere.manifest == drills::Trust::not_judged);
 }
 
 TEST_CASE("with exact histories every leaf and tombstone is compared") {

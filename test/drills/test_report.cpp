@@ -36,6 +36,8 @@ TEST_CASE("a report says its word first, and its signature fits") {
     REQUIRE(checked);
     CHECK(text_or(*checked, "verdict") == "recoverable");
     CHECK(std::next(checked->begin(), 2)->key() == "verdict");  // after the format and its version
+    CHECK(text_or(*checked, "manifest_trust") == "not_judged");
+    CHECK(drills::to_lines(*checked).find("was not judged") != std::string::npos);
     CHECK(integer_member(*checked, "restore_ms") == 1'500);
     CHECK(integer_member(*checked, "total_ms") == 2'500);
     const json::object* point = object_member(*checked, "recovery_point");
@@ -85,6 +87,13 @@ TEST_CASE("reports are kept, the newest of them and the last good one") {
     CHECK(entries[3].id == "drill_0");
     CHECK((*reports)->last(drills::recoverable).value() == 1'700'000'602'500);
     CHECK((*reports)->get("drill_1").error().code == ErrorCode::not_found);
+
+    // The clock was set back: what is added stays all the same.
+    drills::Report earlier = good_report("drill_early");
+    earlier.finished_ms -= 1000;
+    REQUIRE((*reports)->add(earlier.id, drills::sign(earlier, key), 1));
+    CHECK((*reports)->get("drill_early"));
+    CHECK((*reports)->list(100).value().size() == 3);  // with the newest, and the last good one
 
     // Said again, as after a crash, it is as it was.
     const std::string text = (*reports)->get("drill_5").value();

@@ -30,9 +30,9 @@ class BlobWriter {
     virtual ~BlobWriter() = default;
     virtual Result<> append(std::string_view bytes) = 0;
     virtual std::uint64_t size() const = 0;  // bytes appended so far
-    // Makes the blob durable and visible under `name`, whole or not at all. A blob of that name may
-    // exist already: `already_exists`, and the stored one stays as it is. Call once, last. After
-    // any other error the blob may be there or not, but never in part.
+    // Makes the blob durable and visible under `name`, whole or not at all. Of one that is there
+    // already: `already_exists`; it stays as it is, and is durable. Call once, last. After any
+    // other error the blob may be there or not, but never in part.
     virtual Result<> commit(std::string_view name) = 0;
 };
 

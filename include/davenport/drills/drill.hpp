@@ -33,11 +33,19 @@ struct DatabaseFindings {
     std::int64_t started_ms = 0, finished_ms = 0;
 };
 
+// Whether the manifest is the service's own: its data may fit together whoever wrote it.
+enum class Trust {
+    vouched_for,
+    doubted,    // for a reason
+    not_judged  // no key that this machine trusts signed anything in the vault
+};
+
 struct Findings {
     std::vector<DatabaseFindings> databases;
     std::uint64_t differences = 0;
     std::vector<Difference> named;     // the first of them
     std::vector<std::string> reasons;  // why the backup can't be recovered, beside the differences
+    Trust manifest = Trust::not_judged;
     bool leaves = false;  // revision ids, conflicts, tombstones and histories were compared, too
     std::int64_t restore_ms = 0;  // that the restore alone took
     bool recoverable() const { return differences == 0 && reasons.empty(); }

@@ -19,7 +19,7 @@ class Reports {
     explicit Reports(std::shared_ptr<documents::Database> control) : control_(std::move(control)) {}
 
     // Keeps the text of a report; the one that is there already stays. Then removes the oldest ones
-    // beyond `keep`, but never the newest that says recoverable.
+    // beyond `keep`, but never this one, nor the newest that says recoverable.
     Result<> add(const std::string& id, const std::string& text, std::uint64_t keep);
     Result<std::string> get(std::string_view id);  // the text; not_found
 
@@ -32,7 +32,7 @@ class Reports {
     Result<std::int64_t> last(std::string_view verdict);
 
   private:
-    Result<> remove_beyond(std::uint64_t keep);
+    Result<> remove_beyond(std::uint64_t keep, std::string_view added);
 
     std::shared_ptr<documents::Database> control_;
 };

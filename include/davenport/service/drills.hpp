@@ -91,11 +91,11 @@ class Drills {
     drills::Report report_of(const jobs::Job& job) const;
 
     // drill_scratch.cpp
-    Result<> remove_scratch(std::string_view drill_id);
+    Result<> remove_scratch(const jobs::Job& job);
     Result<> remove_leftover(const std::string& drill_id, std::string_view what);
     Result<> check_room() const;
     std::string directory() const;
-    std::string directory_of(std::string_view drill_id) const;
+    std::string directory_of(const jobs::Job& job) const;
 
     Parts parts_;
     std::unique_ptr<drills::Reports> reports_;

@@ -133,6 +133,9 @@ class Vault {
     Result<Manifest> manifest(std::string_view id) const;
     Result<std::string> doubt(
         std::string_view id) const;  // what speaks against its manifest; empty: nothing
+    // From this backup on everything is signed, says a key that is trusted here. Empty: none of
+    // them signed anything, so that `doubt` can't know whose the manifests are.
+    Result<std::string> signed_from() const;
     Result<std::shared_ptr<SegmentReader>> open_segment(const SegmentReference& reference) const;
     Result<std::vector<std::shared_ptr<SegmentReader>>> open_segments(
         const DatabaseManifest& database) const;
