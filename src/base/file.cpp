@@ -19,8 +19,8 @@ std::string directory_of(const std::string& path) {
     return parent.empty() ? "." : parent;
 }
 
-Result<> write_synced(const std::string& path, std::string_view bytes, mode_t mode) {
-    File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+Result<> write_synced(const std::string& path, std::string_view bytes) {
+    File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.is_open()) return fail(posix_error("can't make " + path, errno));
     DAVENPORT_TRY(write_fully(file, bytes, path));
     DAVENPORT_TRY(sync_file(file, path));
@@ -29,9 +29,9 @@ Result<> write_synced(const std::string& path, std::string_view bytes, mode_t mo
 
 // Written under another name, which then takes or joins that of the path: nobody reads half a file.
 template <class Name>
-Result<> write_whole(const std::string& path, std::string_view bytes, mode_t mode, Name name) {
+Result<> write_whole(const std::string& path, std::string_view bytes, Name name) {
     const std::string draft = fmt::format("{}.{}", path, random_token(8));
-    Result<> written = write_synced(draft, bytes, mode);
+    Result<> written = write_synced(draft, bytes);
     if (written && name(draft.c_str(), path.c_str()) != 0)
         written = fail(posix_error("can't write " + path, errno));
     ::unlink(draft.c_str());
@@ -115,12 +115,12 @@ Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
     }
 }
 
-Result<> replace_file(const std::string& path, std::string_view bytes, Readers readers) {
-    return write_whole(path, bytes, readers == Readers::owner ? 0600 : 0666, ::rename);
+Result<> replace_file(const std::string& path, std::string_view bytes) {
+    return write_whole(path, bytes, ::rename);
 }
 
 Result<> create_file(const std::string& path, std::string_view bytes) {
-    return write_whole(path, bytes, 0600, ::link);
+    return write_whole(path, bytes, ::link);
 }
 
 Result<> move_durably(const std::string& from, const std::string& to) {

@@ -75,16 +75,6 @@ TEST_CASE("half a file is none, and leaves the former one") {
     CHECK(entries_of(directory.path()) == 1);
 }
 
-TEST_CASE("a file that others may read has the mode of the umask") {
-    const test::TemporaryDirectory directory;
-    const std::string path = directory.path() / "one";
-    const mode_t former = umask(027);
-    const auto written = replace_file(path, "text", Readers::others);
-    umask(former);
-    REQUIRE(written);
-    CHECK(mode_of(path) == 0640);
-}
-
 TEST_CASE("of several who create one file the first one's stays") {
     const test::TemporaryDirectory directory;
     const std::string path = directory.path() / "one";

@@ -44,10 +44,8 @@ Result<> make_private_directory(const std::string& path);
 // The whole file; too_large when it has more bytes than `limit`, not_found when there is none.
 Result<std::string> read_file(const std::string& path, std::uint64_t limit);
 // Puts a file there, whole or not at all; it takes the place of another one. The owner alone may
-// read it, or whoever the umask lets.
-enum class Readers { owner, others };
-Result<> replace_file(const std::string& path, std::string_view bytes,
-                      Readers readers = Readers::owner);
+// read it.
+Result<> replace_file(const std::string& path, std::string_view bytes);
 // The same, but never over another one: already_exists.
 Result<> create_file(const std::string& path, std::string_view bytes);
 // Syncs a file and gives it another name on the same file system.
