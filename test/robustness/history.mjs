@@ -1,5 +1,6 @@
 // Exact history: every leaf of every document, deleted ones too, as the databases held it when a
 // backup was taken, compared with what a restore of it brings back.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { canonicalJson } from '../../scripts/lib/canonical_json.mjs';
 import { Refused } from './actions.mjs';
 import { databases } from './model.mjs';
@@ -34,6 +35,16 @@ async function dropDatabases(api) {
   }
 }
 
+// Where the disk is full it is refused until there is room again, which comes within a second.
+async function create(api, database) {
+  for (let tries = 0; ; ++tries) {
+    const { status, text } = await api.put(`/couchdb/${database}`);
+    if (status === 201) return;
+    if (status !== 507 || tries === 100) throw new Error(`creating ${database} answered ${status}: ${text}`);
+    await sleep(100);
+  }
+}
+
 // In place of all there is. When it can't be restored nothing is left, as was asked for.
 export async function bringBack(world, id) {
   const { api, model } = world;
@@ -46,7 +57,7 @@ export async function bringBack(world, id) {
     if (!(error instanceof Refused)) throw error;
     refused = error;
     await dropDatabases(api);
-    for (const database of databases) await api.expect(201, 'PUT', `/couchdb/${database}`);
+    for (const database of databases) await create(api, database);
   }
   model.adoptLeaves(refused ? undefined : promised.leaves);
   if (refused) throw refused;
