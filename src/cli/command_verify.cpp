@@ -44,10 +44,7 @@ std::string chain_text(const json::object& verification) {
     std::string text;
     const json::object* head = object_member(verification, "head");
     if (!head || text_or(*head, "id").empty()) return text;
-    text += ids_text(verification, "unsigned", "not signed, from before everything was:");
     text += ids_text(verification, "removal_begun", "removal begun, and the backup is there:");
-    if (const std::string from = text_or(verification, "signed_from"); !from.empty())
-        text += fmt::format("signed from {} on\n", from);
     if (const auto appended = number_or_zero(verification, "appended"); appended > 0)
         text +=
             fmt::format("{} attachments appended by users, which no signature covers\n", appended);

@@ -68,12 +68,12 @@ class Drill {
 
     // A manifest that somebody else wrote, as one that lists nothing, restores without a fault.
     void judge() {
-        const auto signed_from = vault_.signed_from();
         const auto doubt = vault_.doubt(backup_id_);
-        if (!signed_from || !doubt)
+        const auto foreign = vault_.is_foreign(backup_id_);
+        if (!doubt || !foreign)
             return because(fmt::format("the signatures can't be read: {}",
-                                       (signed_from ? doubt : signed_from).error().message));
-        if (signed_from->empty()) return;
+                                       (doubt ? foreign.error() : doubt.error()).message));
+        if (*foreign) return;
         findings_.manifest = doubt->empty() ? Trust::vouched_for : Trust::doubted;
         if (!doubt->empty()) because(fmt::format("the backup is not to be trusted: {}", *doubt));
     }

@@ -10,7 +10,6 @@ namespace davenport::retention {
 namespace {
 
 constexpr std::int64_t day_ms = 24 * 3'600'000;
-constexpr std::int64_t latest_ms = 253'402'300'799'999;  // the end of the year 9999
 constexpr int console_ages[] = {0, 1, 2, 3, 4, 5, 6, 7, 10, 20, 30, 60, 90};  // days
 
 // One backup while it is judged.
@@ -165,7 +164,7 @@ Result<std::vector<Decision>> decide(const std::vector<Backup>& backups, const R
     for (std::size_t i = 0; i < backups.size(); ++i) {
         decisions[i].id = backups[i].id;
         const Judged judged{&backups[i], &decisions[i],
-                            std::clamp<std::int64_t>(backups[i].started_ms, 0, latest_ms)};
+                            std::clamp<std::int64_t>(backups[i].started_ms, 0, latest_time_ms)};
         protect(judged, now_ms);
         if (backups[i].state == State::complete) complete.push_back(judged);
     }

@@ -58,7 +58,6 @@ Result<> Service::Impl::open_audit() {
     options.log_id = instance_uuid;
     options.head_file = settings.data.directory + "/audit_head";
     options.keep_ms = settings.audit.keep_days * 24 * 3600 * 1000;
-    DAVENPORT_ASSIGN(trusted_time, TrustedTime::open(settings.data.directory, clock));
     options.keep_clock = trusted_time.get();
     DAVENPORT_ASSIGN(audit, audit::Log::open(control, clock, *signing_key, std::move(options)));
     if (settings.audit.command.empty()) return {};

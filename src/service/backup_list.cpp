@@ -46,7 +46,8 @@ Result<json::object> backups_to_json(Service& service) {
         json::object row;
         if (backup)
             row = row_of(*backup, service.retention());
-        else if (backup.error().code == ErrorCode::corrupt)
+        else if (backup.error().code == ErrorCode::corrupt ||
+                 backup.error().code == ErrorCode::unsupported)
             row = {{"id", id}, {"state", "damaged"}, {"message", backup.error().message}};
         else if (backup.error().code == ErrorCode::not_found)  // removed since it was listed
             continue;

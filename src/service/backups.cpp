@@ -268,8 +268,10 @@ Result<std::uint64_t> Service::rotate_keys() {
 
 Result<> Service::remove_backup(std::string_view id, std::string_view by) {
     const auto found = backup(id);
-    // A backup whose manifest is damaged must not stay for ever; the vault notes what it was.
-    if (!found && found.error().code != ErrorCode::corrupt) return fail(found.error());
+    // A backup whose manifest is damaged, or went otherwise, must not stand in the way for ever;
+    // the vault notes what it was.
+    const bool doubted = !found && impl_->vault->doubt(id).value_or("") != "";
+    if (!found && !doubted) return fail(found.error());
     if (found && found->summary.in_progress)
         return fail(ErrorCode::in_use, "backup {} is running", id);
     if (found && !found->manifest) {

@@ -19,8 +19,6 @@ void add_chain(json::object& report, const vault::Verification& verification) {
         if (link.state == State::removed) ++removed;
     report["removed"] = removed;
     report["appended"] = verification.appended;
-    report["signed_from"] = verification.signed_from;
-    report["unsigned"] = array_of(verification.unsigned_ids);
     report["removal_begun"] = array_of(verification.removal_begun);
     report["head"] =
         json::object{{"id", verification.head_id}, {"sha256", verification.head_sha256}};

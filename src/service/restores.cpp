@@ -92,12 +92,8 @@ std::vector<std::string> strings_of(const json::array* array) {
 
 // What whoever restores the backup should know of it. They may have no other, so it is no error.
 std::string warning_of(const vault::Vault& vault, const std::string& backup_id) {
-    const auto signed_from = vault.signed_from();
-    if (signed_from && signed_from->empty()) return {};  // whose it is can't be known
     const auto doubt = vault.doubt(backup_id);
-    if (!signed_from || !doubt)
-        return fmt::format("the signatures can't be read: {}",
-                           (signed_from ? doubt : signed_from).error().message);
+    if (!doubt) return fmt::format("the signatures can't be read: {}", doubt.error().message);
     if (doubt->empty()) return {};
     return fmt::format("the backup {} is not to be trusted: {}", backup_id, *doubt);
 }

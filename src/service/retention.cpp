@@ -1,7 +1,6 @@
 #include "davenport/service/retention.hpp"
 
 #include "backup_id.hpp"
-#include "trusted_time.hpp"
 
 #include <algorithm>
 #include <map>
@@ -10,7 +9,6 @@ namespace davenport::service {
 namespace {
 
 constexpr std::uint64_t every_job = 1'000'000;
-constexpr std::int64_t latest_ms = 253'402'300'799'999;  // the end of the year 9999
 
 Result<std::optional<retention::Duration>> duration_of(std::string_view setting,
                                                        const std::string& text) {
@@ -77,53 +75,62 @@ json::object plan_to_json(const PrunePlan& plan) {
 
 Result<std::unique_ptr<Retention>> Retention::create(const config::Settings& settings,
                                                      vault::Vault& vault, jobs::Runner& runner,
-                                                     const Clock& clock, Reserve& reserve,
+                                                     const Clock& trusted_time, Reserve& reserve,
                                                      std::string_view exclusive_group) {
     auto zone = TimeZone::load(settings.retention.time_zone);
     if (!zone)
         return fail(ErrorCode::invalid_argument, "retention.time_zone: {}", zone.error().message);
     std::unique_ptr<Retention> made(
-        new Retention(vault, runner, clock, reserve, exclusive_group, std::move(*zone)));
+        new Retention(vault, runner, trusted_time, reserve, exclusive_group, std::move(*zone)));
     DAVENPORT_ASSIGN(made->rules_, rules_of(settings));
     DAVENPORT_ASSIGN(const auto min_age,
                      duration_of("retention.min_age", settings.retention.min_age));
     if (min_age) made->lock_ms_ = retention::longest_ms(*min_age);
-    DAVENPORT_ASSIGN(made->time_, TrustedTime::open(settings.data.directory, clock));
     made->handle_jobs();
     return made;
 }
 
-Retention::Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock,
+Retention::Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& trusted_time,
                      Reserve& reserve, std::string_view exclusive_group, TimeZone zone)
     : vault_(vault),
       runner_(runner),
-      clock_(clock),
+      trusted_time_(trusted_time),
       reserve_(reserve),
       exclusive_group_(exclusive_group),
       zone_(std::move(zone)) {}
 
-Retention::~Retention() = default;
-
 std::int64_t Retention::now_ms() const {
-    return time_->now_ms();
+    return trusted_time_.now_ms();
 }
 
 // What was promised when it was made, or what is asked for now, whichever is longer.
 std::int64_t Retention::locked_until(const vault::Manifest& manifest) const {
     if (lock_ms_ == 0) return manifest.locked_until_ms;
-    return std::max(manifest.locked_until_ms, manifest.finished_ms + lock_ms_);
+    return std::max(manifest.locked_until_ms,
+                    std::clamp<std::int64_t>(manifest.finished_ms, 0, latest_time_ms) + lock_ms_);
 }
 
-// Nobody can say what was promised; what is asked for now counts from the latest time that is known
-// of the backup.
+// Nobody can say what was promised; the longest that is promised to any backup, or asked for now,
+// counts from the latest time that is known of this one.
 Result<std::int64_t> Retention::doubted_until_ms(std::string_view backup_id) const {
-    if (lock_ms_ == 0) return 0;
-    std::int64_t made_ms = time_in_id(backup_id);
+    std::int64_t lock_ms = lock_ms_;
+    DAVENPORT_ASSIGN(const auto ids, vault_.list());
+    for (const std::string& id : ids) {
+        const auto manifest = vault_.manifest(id);
+        if (manifest && vault_.doubt(id).value_or("gone").empty())
+            lock_ms = std::max(lock_ms, manifest->locked_until_ms - manifest->finished_ms);
+    }
+    if (lock_ms == 0) return 0;
+    std::vector<std::int64_t> times{time_in_id(backup_id)};
     const std::string name = fmt::format("manifests/{}", backup_id);
     DAVENPORT_ASSIGN(const auto blobs, vault_.store().list("manifests/"));
     for (const blobs::BlobInfo& blob : blobs)
-        if (blob.name == name) made_ms = std::max(made_ms, blob.modified_ms);
-    return std::min(made_ms, latest_ms) + lock_ms_;
+        if (blob.name == name) times.push_back(blob.modified_ms);
+    const std::int64_t now = now_ms();
+    std::int64_t made_ms = 0;
+    for (const std::int64_t time : times)
+        if (time <= now) made_ms = std::max(made_ms, time);
+    return (made_ms > 0 ? made_ms : now) + lock_ms;
 }
 
 std::vector<std::string> Retention::Choice::removed_ids() const {
@@ -181,12 +188,11 @@ Result<> Retention::check_removable(std::string_view backup_id) const {
     DAVENPORT_ASSIGN(const std::string doubt, vault_.doubt(backup_id));
     const auto manifest = vault_.manifest(backup_id);
     if (!manifest && doubt.empty()) return fail(manifest.error());
-    std::int64_t until = manifest ? manifest->locked_until_ms : 0;
+    std::int64_t until = 0;
     if (doubt.empty()) {
         until = locked_until(*manifest);
     } else {
-        DAVENPORT_ASSIGN(const std::int64_t doubted, doubted_until_ms(backup_id));
-        until = std::max(until, doubted);
+        DAVENPORT_ASSIGN(until, doubted_until_ms(backup_id));
     }
     if (until > now_ms())
         return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", backup_id,

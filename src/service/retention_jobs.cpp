@@ -1,5 +1,4 @@
 #include "davenport/service/retention.hpp"
-#include "trusted_time.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -66,7 +65,7 @@ Result<> Retention::submit_prune(const std::string& id, std::string_view by) {
 Result<std::string> Retention::prune(std::string_view by) {
     // Without rules it is refused before anything is begun.
     DAVENPORT_TRY(retention::decide({}, rules_, now_ms(), zone_));
-    for (std::int64_t now = clock_.now_ms();; ++now) {
+    for (std::int64_t now = now_ms();; ++now) {
         std::string id = fmt::format("prune_{}", now);
         const auto submitted = submit_prune(id, by);
         if (submitted) return id;

@@ -186,6 +186,7 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
     DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
     DAVENPORT_ASSIGN(impl->instance_uuid, load_uuid(*impl->control));
 
+    DAVENPORT_ASSIGN(impl->trusted_time, TrustedTime::open(directory, impl->clock));
     DAVENPORT_TRY(impl->open_audit());
 
     DAVENPORT_ASSIGN(auto ring, load_key_ring(settings));
@@ -238,7 +239,7 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
     };
     DAVENPORT_ASSIGN(impl->runner, jobs::Runner::create(impl->control, impl->clock, jobs));
     DAVENPORT_ASSIGN(impl->retention,
-                     Retention::create(settings, *impl->vault, *impl->runner, impl->clock,
+                     Retention::create(settings, *impl->vault, *impl->runner, *impl->trusted_time,
                                        *impl->reserve, exclusive_group));
     impl->handle_backups();
     impl->handle_restores();

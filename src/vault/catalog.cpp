@@ -6,6 +6,7 @@
 #include "notes.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <tuple>
@@ -32,7 +33,6 @@ void read_manifest(std::string_view text, ChainNode& node) {
     node.previous_sha256 = manifest->previous_sha256;
     node.passed_over = manifest->passed_over;
     node.started_ms = manifest->started_ms;
-    node.signed_from = manifest->signed_from;
     for (const DatabaseManifest& database : manifest->databases)
         node.databases.push_back(database.name);
     std::sort(node.databases.begin(), node.databases.end());
@@ -56,7 +56,6 @@ void read_removed(std::string_view text, ChainNode& node) {
     node.passed_over = note->passed_over;
     node.guessed = note->guessed;
     node.started_ms = note->started_ms;
-    node.signed_from = note->signed_from;
 }
 
 void read_signature(std::string_view text, const std::vector<VerifyingKey>& trusted,
@@ -68,34 +67,64 @@ void read_signature(std::string_view text, const std::vector<VerifyingKey>& trus
         if (check_signature(text, trusted[number])) node.trusted_key = number;
 }
 
+// Where some are signed, what the others say of their place does not count.
+enum class Signed { some, none };
+
 // Ids of those that it says were there before it.
-std::vector<std::string_view> before_it(const ChainNode& node) {
+std::vector<std::string_view> before_it(const ChainNode& node, Signed signed_ones) {
     std::vector<std::string_view> ids;
+    if (signed_ones == Signed::some && !node.trusted_key) return ids;
     if (!node.guessed) ids.assign(node.passed_over.begin(), node.passed_over.end());
     if (!node.previous_id.empty()) ids.push_back(node.previous_id);
     return ids;
 }
 
-// What can't be read has no time of its own: it comes before what follows on it, or last.
-void estimate_times(std::vector<ChainNode>& nodes) {
+// A place for each that others name and that is not there.
+void add_missing(std::vector<ChainNode>& nodes) {
+    std::set<std::string> known;
+    for (const ChainNode& node : nodes) known.insert(node.id);
+    std::vector<ChainNode> missing;
+    const auto need = [&](const std::string& id) {
+        if (id.empty() || !known.insert(id).second) return;
+        ChainNode& node = missing.emplace_back();
+        node.id = id;
+        node.removed = node.missing = true;
+        node.problem = "it is gone";
+    };
+    for (const ChainNode& node : nodes) {
+        need(node.previous_id);
+        for (const std::string& id : node.passed_over) need(id);
+    }
+    std::move(missing.begin(), missing.end(), std::back_inserter(nodes));
+}
+
+// What can't be read has no time of its own: it comes before what follows on it, or last. What is
+// not signed comes before what follows on it, too.
+void estimate_times(std::vector<ChainNode>& nodes, Signed signed_ones) {
     std::map<std::string_view, std::int64_t> followed_ms;
     for (const ChainNode& node : nodes) {
-        for (const std::string_view before : before_it(node)) {
+        for (const std::string_view before : before_it(node, signed_ones)) {
             const auto [at, added] = followed_ms.emplace(before, node.started_ms);
             if (!added) at->second = std::min(at->second, node.started_ms);
         }
     }
     for (ChainNode& node : nodes) {
-        if (node.problem.empty()) continue;
         const auto found = followed_ms.find(node.id);
-        node.started_ms =
-            found != followed_ms.end() ? found->second : std::numeric_limits<std::int64_t>::max();
+        const bool followed = found != followed_ms.end();
+        if (!node.problem.empty())
+            node.started_ms = followed ? found->second : std::numeric_limits<std::int64_t>::max();
+        else if (followed && signed_ones == Signed::some && !node.trusted_key)
+            node.started_ms = found->second;
     }
 }
 
 // Commit order: along the links. Where a link is broken, the pieces come in order of time.
 std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
-    estimate_times(nodes);
+    const bool any_signed = std::any_of(nodes.begin(), nodes.end(), [](const ChainNode& node) {
+        return node.trusted_key.has_value();
+    });
+    const Signed signed_ones = any_signed ? Signed::some : Signed::none;
+    estimate_times(nodes, signed_ones);
     std::sort(nodes.begin(), nodes.end(), [](const ChainNode& a, const ChainNode& b) {
         return std::tie(a.started_ms, a.id) < std::tie(b.started_ms, b.id);
     });
@@ -105,7 +134,7 @@ std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
     std::vector<std::size_t> missing(nodes.size(), 0);  // of those before it: not yet in order
     std::vector<std::size_t> waiting;                   // a stack: the last one is visited next
     for (std::size_t i = 0; i < nodes.size(); ++i)
-        for (const std::string_view before : before_it(nodes[i]))
+        for (const std::string_view before : before_it(nodes[i], signed_ones))
             if (ids.contains(before)) {
                 followers[before].push_back(i);
                 ++missing[i];
@@ -212,7 +241,9 @@ Result<std::shared_ptr<const Chain>> Catalog::chain() {
             nodes.push_back(known.node);
         }
     }
+    add_missing(nodes);
     chain->nodes = in_order(std::move(nodes));
+    judge(*chain, trusted_);
     chain_ = std::move(chain);
     manifest_listing_ = std::move(manifests);
     removed_listing_ = std::move(removed);

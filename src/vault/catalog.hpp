@@ -23,9 +23,18 @@ struct ChainNode {
     bool removed = false;
     std::string problem;                 // why it can't be read; empty = it can
     std::vector<std::string> databases;  // names, sorted; of kept ones
-    std::string signed_from;             // see Manifest
     std::string key_id;                  // of the key that signed it, says it; empty: not signed
     std::optional<std::size_t> trusted_key;  // number of the trusted key whose signature fits
+    bool missing = false;  // others name it, and neither a manifest nor a note is there
+
+    // signatures.cpp
+    std::string signature_fault;  // "is not signed"; empty: nothing, or no key is trusted
+    // What speaks against its manifest or its note, or nothing: it is missing, can't be read, is
+    // not signed as it must be, or is not the one that the next backup follows on. What it says of
+    // times, locks and databases then is not to be relied on.
+    std::string doubt;
+    // It is what the service wrote.
+    bool vouched_for() const { return problem.empty() && signature_fault.empty(); }
 };
 
 // All backups in the order of their commits, removed ones included. Immutable.
@@ -37,34 +46,23 @@ struct Chain {
     const ChainNode* find(std::string_view id) const;
 };
 
-// What the next backup says of the chain: it follows on the newest one that can be read, and names
-// those whose place nobody knows because they can't be. Once they are mended they fit in; and that
-// one of them vanishes shows.
+// What the next backup says of the chain: it follows on the newest one that is vouched for, and
+// names those whose place nobody knows because nobody vouches for them. Once they are mended they
+// fit in; and that one of them vanishes shows.
 struct End {
-    const ChainNode* newest = nullptr;  // null: there is none that can be read
+    const ChainNode* newest = nullptr;  // null: there is none that is vouched for
     std::vector<std::string> passed_over;
 };
 End end_of(const Chain& chain);
 
-// What is wrong with the links themselves.
-std::vector<Finding> check_links(const Chain& chain);
+// What is wrong with the chain: its links and its signatures.
+std::vector<Finding> check_chain(const Chain& chain);
+// Whether this one is what its follower says it is.
+bool fits(const ChainNode& node, const ChainNode& follower);
 
-// signatures.cpp
-// The backup from which on everything is signed, as a trusted signature says; empty = none does.
-std::string signed_from(const Chain& chain);
-// Whether a backup may be built on this one: it is signed, or it is from before all that is, which
-// holds it by its hash.
-bool is_vouched_for(const Chain& chain, const ChainNode& node);
-// What speaks against the manifest of a kept backup, or nothing: it can't be read, nobody vouches
-// for it, or it is not the one that the next backup follows on. What it says of times, locks and
-// databases then is not to be relied on.
-std::string doubt_about(const Chain& chain, const ChainNode& node);
-struct Signatures {
-    std::vector<Finding> findings;
-    std::vector<std::string> unsigned_ids;  // from before everything was signed
-};
-// `trusted` are the keys that the chain was read with.
-Signatures check_signatures(const Chain& chain, const std::vector<VerifyingKey>& trusted);
+// signatures.cpp: fills `signature_fault` and `doubt`. `trusted` are the keys that the nodes were
+// read with; without any, signatures are not looked at.
+void judge(Chain& chain, const std::vector<VerifyingKey>& trusted);
 
 // The chain of a vault, kept between calls and read anew where the listing shows a change.
 // Thread-safe.

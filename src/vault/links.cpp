@@ -29,11 +29,16 @@ bool may_stand_beside(const ChainNode& node, const ChainNode& other) {
 }
 
 // A chain has one end. Another one was put beside it, whatever place it claims, to stand for what
-// was taken away. Asked of a chain with nothing else wrong: any break makes an end.
+// was taken away. What the service removed without knowing its place stands anywhere until the next
+// backup names it. Asked of a chain with nothing else wrong: any break makes an end.
 void check_end(const Chain& chain, std::vector<Finding>& findings) {
     std::set<std::string_view> placed;
     std::map<std::string_view, const ChainNode*> by_id;
-    for (const ChainNode& node : chain.nodes) by_id.emplace(node.id, &node);
+    std::optional<std::size_t> newest_key;
+    for (const ChainNode& node : chain.nodes) {
+        by_id.emplace(node.id, &node);
+        newest_key = std::max(newest_key, node.trusted_key);
+    }
     for (const ChainNode& node : chain.nodes) {
         placed.insert(node.previous_id);
         for (const std::string& id : node.passed_over)
@@ -43,7 +48,7 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
     }
     const ChainNode* end = nullptr;
     for (const ChainNode& node : chain.nodes) {
-        if (placed.contains(node.id)) continue;
+        if (placed.contains(node.id) || (node.guessed && node.trusted_key == newest_key)) continue;
         if (end)
             findings.push_back(about(
                 node, fmt::format("the chain has two ends, '{}' and '{}': one was put there, or "
@@ -56,19 +61,28 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
 }  // namespace
 
 End end_of(const Chain& chain) {
-    std::set<std::string_view> placed;  // something that can be read says where they belong
+    std::set<std::string_view> placed;  // something vouched for says where they belong
     End end;
     for (const ChainNode& node : chain.nodes) {
+        if (!node.vouched_for()) continue;
         placed.insert(node.previous_id);
         placed.insert(node.passed_over.begin(), node.passed_over.end());
-        if (node.problem.empty()) end.newest = &node;
+        if (!node.sha256.empty()) end.newest = &node;
     }
     for (const ChainNode& node : chain.nodes)
-        if (!node.problem.empty() && !placed.contains(node.id)) end.passed_over.push_back(node.id);
+        if ((!node.vouched_for() || node.guessed) && !node.missing && &node != end.newest &&
+            !placed.contains(node.id))
+            end.passed_over.push_back(node.id);
     return end;
 }
 
-std::vector<Finding> check_links(const Chain& chain) {
+bool fits(const ChainNode& node, const ChainNode& follower) {
+    if (node.sha256 == follower.previous_sha256) return true;
+    // It was damaged when it was removed, and its follower could not be asked what it had been.
+    return node.removed && node.guessed && node.sha256 == node.found_sha256;
+}
+
+std::vector<Finding> check_chain(const Chain& chain) {
     std::vector<Finding> findings;
     std::map<std::string, const ChainNode*> by_id;
     for (const ChainNode& node : chain.nodes) by_id.emplace(node.id, &node);
@@ -77,15 +91,18 @@ std::vector<Finding> check_links(const Chain& chain) {
     std::set<std::string> seen;
     for (const ChainNode& node : chain.nodes) {
         seen.insert(node.id);
+        if (node.missing) continue;  // whoever names it says so
+        const std::string_view what =
+            node.removed ? "the note of the removed backup" : "the manifest";
         if (!node.problem.empty()) {
-            findings.push_back(about(
-                node, fmt::format("{} can't be read: {}",
-                                  node.removed ? "the note of a removed backup" : "the manifest",
-                                  node.problem)));
+            findings.push_back(
+                about(node, fmt::format("{} can't be read: {}", what, node.problem)));
             continue;
         }
+        if (!node.signature_fault.empty())
+            findings.push_back(about(node, fmt::format("{} {}", what, node.signature_fault)));
         for (const std::string& id : node.passed_over)
-            if (!by_id.contains(id))
+            if (by_id.at(id)->missing)
                 findings.push_back({{},
                                     {},
                                     "removed/" + id,
@@ -100,8 +117,8 @@ std::vector<Finding> check_links(const Chain& chain) {
             beginning = &node;
             continue;
         }
-        const auto before = by_id.find(node.previous_id);
-        if (before == by_id.end()) {
+        const ChainNode& before = *by_id.at(node.previous_id);
+        if (before.missing) {
             findings.push_back(
                 {{},
                  {},
@@ -115,9 +132,9 @@ std::vector<Finding> check_links(const Chain& chain) {
             findings.push_back(about(node, fmt::format("the backups from '{}' to '{}' follow one "
                                                        "another in a ring",
                                                        node.previous_id, node.id)));
-        if (before->second->sha256 != node.previous_sha256)
+        if (!fits(before, node))
             findings.push_back(
-                about(*before->second,
+                about(before,
                       fmt::format("it was changed after the backup '{}' followed on it", node.id)));
         const ChainNode*& follower = follower_of[node.previous_id];
         if (follower && !may_stand_beside(node, *follower))

@@ -33,10 +33,10 @@ Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain) {
 
 Result<> check_manifests(const Chain& chain) {
     for (const ChainNode& node : chain.nodes) {
-        if (node.removed) continue;
-        if (const std::string doubt = doubt_about(chain, node); !doubt.empty())
+        if (!node.doubt.empty())
             return fail(ErrorCode::corrupt,
-                        "nothing is removed while the backup {} is in doubt: {}", node.id, doubt);
+                        "nothing is removed while the backup {} is in doubt: {}", node.id,
+                        node.doubt);
     }
     return {};
 }

@@ -128,7 +128,6 @@ std::string encode(const Manifest& manifest, const SigningKey* key) {
     put(object, "previous_id", manifest.previous_id);
     put(object, "previous_sha256", manifest.previous_sha256);
     if (!manifest.passed_over.empty()) object["passed_over"] = to_json(manifest.passed_over);
-    if (!manifest.signed_from.empty()) put(object, "signed_from", manifest.signed_from);
     json::array databases;
     for (const DatabaseManifest& database : manifest.databases)
         databases.push_back(database_to_json(database));
@@ -156,7 +155,6 @@ Result<Manifest> decode_manifest(std::string_view text) {
     if (object.contains("passed_over")) {
         DAVENPORT_ASSIGN(manifest.passed_over, need_texts(object, "passed_over"));
     }
-    manifest.signed_from = text_or(object, "signed_from");
     DAVENPORT_ASSIGN(const json::array* databases, need_array(object, "databases"));
     std::set<std::string> seen;
     for (const json::value& value : *databases) {

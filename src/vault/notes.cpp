@@ -47,7 +47,6 @@ std::string encode(const RemovedNote& note, const SigningKey* key) {
     object["reason"] = text_of(note.reason);
     if (!note.rule.empty()) object["rule"] = text_of(note.rule);
     if (!note.by.empty()) object["by"] = text_of(note.by);
-    if (!note.signed_from.empty()) object["signed_from"] = text_of(note.signed_from);
     return key ? seal(object, *key) : seal(object);
 }
 
@@ -68,7 +67,6 @@ Result<RemovedNote> decode_removed_note(std::string_view text) {
     DAVENPORT_ASSIGN(note.reason, need_text(object, "reason"));
     note.rule = text_or(object, "rule");
     note.by = text_or(object, "by");
-    note.signed_from = text_or(object, "signed_from");
     return note;
 }
 
@@ -108,13 +106,7 @@ Result<CompactionNote> decode_compaction_note(std::string_view text) {
     return note;
 }
 
-Result<Compactions> Compactions::load(const blobs::BlobStore& store,
-                                      const std::vector<VerifyingKey>& trusted) {
-    const auto is_trusted = [&](std::string_view text) {
-        return std::any_of(trusted.begin(), trusted.end(), [&](const VerifyingKey& key) {
-            return check_signature(text, key).has_value();
-        });
-    };
+Result<Compactions> Compactions::load(const blobs::BlobStore& store, const VerifyingKey* trusted) {
     Compactions compactions;
     DAVENPORT_ASSIGN(const auto blobs, store.list("compactions/"));
     for (const blobs::BlobInfo& blob : blobs) {
@@ -124,7 +116,7 @@ Result<Compactions> Compactions::load(const blobs::BlobStore& store,
         // A note that can't be read costs time, not data: the inputs are all there.
         auto note = decode_compaction_note(*text);
         if (!note || note->name() != blob.name) continue;
-        if (!trusted.empty() && !is_trusted(*text)) continue;
+        if (trusted && !check_signature(*text, *trusted)) continue;
         if (note->output) {
             auto opened = SegmentReader::open(store, *note->output);
             if (!opened && opened.error().code != ErrorCode::not_found &&

@@ -15,15 +15,14 @@ struct RemovedNote {
     std::string found_sha256;  // of the manifest as it was found; another one if it was damaged
     std::string previous_id, previous_sha256;
     std::vector<std::string> passed_over;  // as in Manifest
-    // The manifest could not be read any more, or was doubted. What came before it was taken from
-    // the order of the chain, and `passed_over` names all that could not be read either, wherever
-    // they belong.
+    // The manifest was doubted or gone. What came before it was taken from the order of the chain,
+    // and `passed_over` names all that may stand beside it: what could not be read either, wherever
+    // that belongs, and what follows on the same one.
     bool guessed = false;
     std::int64_t started_ms = 0;
     std::int64_t removed_ms = 0;
     std::string reason;
-    std::string rule, by;     // as in Removal; left out where empty
-    std::string signed_from;  // as in Manifest, of the chain when the note was written
+    std::string rule, by;  // as in Removal; left out where empty
 };
 std::string encode(const RemovedNote& note, const SigningKey* key = nullptr);  // null: unsigned
 Result<RemovedNote> decode_removed_note(std::string_view text);
@@ -44,10 +43,10 @@ Result<CompactionNote> decode_compaction_note(std::string_view text);
 // The notes of a vault whose outputs can be opened.
 class Compactions {
   public:
-    // With `trusted` keys only notes that one of them signed: a forged one would put foreign
-    // documents into the next backup.
+    // With a key only notes that it signed: a forged one would put foreign documents into the next
+    // backup. That is the newest key: an earlier one may have been replaced because it was stolen.
     static Result<Compactions> load(const blobs::BlobStore& store,
-                                    const std::vector<VerifyingKey>& trusted = {});
+                                    const VerifyingKey* trusted = nullptr);
     // The shortest list that the notes give, and the names of the notes it took.
     struct Applied {
         std::vector<SegmentReference> segments;

@@ -23,14 +23,6 @@ Result<std::string> find_vault(const std::string& directory) {
     return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
 }
 
-// That the chain holds a backup is worth as much as the signature that says so.
-void require_vouching(Verification& verification) {
-    if (!verification.signed_from.empty()) return;
-    for (const std::string& id : verification.unsigned_ids)
-        verification.findings.push_back(
-            {id, {}, "manifests/" + id, "it is not signed, and no signed backup follows on it"});
-}
-
 void require_head(Verification& verification, const Head& head) {
     const auto found =
         std::find_if(verification.chain.begin(), verification.chain.end(),
@@ -87,7 +79,6 @@ Result<Verification> verify_offline(const std::string& directory,
     DAVENPORT_ASSIGN(Verification verification, vault->verify({}, {}));
     if (verification.chain.empty() && !head)
         return fail(ErrorCode::not_found, "{} holds no vault with a backup", directory);
-    require_vouching(verification);
     if (head) require_head(verification, *head);
     return verification;
 }

@@ -126,16 +126,13 @@ Result<> Vault::pin(std::string_view id, std::string_view reason, std::string_vi
     pin.at_ms = impl_->clock.now_ms();
     std::vector<blobs::BlobInfo> older;
     DAVENPORT_ASSIGN(const std::string name, write(store, folder, encode(pin, id), older));
-    // A removal writes its note and then looks for a pin. One that was pinned before can't be
-    // removed, so its note is an old one that did not get through.
-    if (older.empty()) {
-        const auto note = store.open(fmt::format("removed/{}", id));
-        if (note || note.error().code != ErrorCode::not_found) {
-            DAVENPORT_TRY(store.remove(name));
-            if (!note) return fail(note.error());
-            return fail(ErrorCode::in_use,
-                        "the removal of backup {} has begun, it can't be pinned any more", id);
-        }
+    // A removal writes its note and then looks for a pin.
+    const auto note = store.open(fmt::format("removed/{}", id));
+    if (note || note.error().code != ErrorCode::not_found) {
+        DAVENPORT_TRY(store.remove(name));
+        if (!note) return fail(note.error());
+        return fail(ErrorCode::in_use,
+                    "the removal of backup {} has begun, it can't be pinned any more", id);
     }
     return remove_each(store, older);
 }

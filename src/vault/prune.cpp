@@ -5,8 +5,6 @@
 namespace davenport::vault {
 namespace {
 
-constexpr std::int64_t never_ms = 253'402'300'799'999;  // the end of the year 9999
-
 // The chain as it is once these backups are gone.
 Chain without(const Chain& chain, const std::set<std::string>& ids) {
     Chain rest = chain;
@@ -129,11 +127,13 @@ Result<Reclaimed> Vault::prune(const std::vector<Doomed>& doomed,
     std::vector<std::string> ids;
     for (const Doomed& one : doomed) {
         Removal& why = reasons.emplace(one.id, one.why).first->second;
-        why.doubted_until_ms = never_ms;
+        why.doubted_until_ms = latest_time_ms;
         ids.push_back(one.id);
     }
     // What stays must be readable before anything goes: a sound copy may be in what would go.
     DAVENPORT_TRY(Unneeded::find(store, without(*chain, existing(*chain, ids)), impl_->keys));
+
+    DAVENPORT_TRY(take_back_notes(store, *chain, {ids.begin(), ids.end()}));
 
     Reclaimed reclaimed;
     for (const ChainNode& node : chain->nodes) {

@@ -9,11 +9,16 @@
 namespace davenport::vault {
 namespace {
 
-// What a manifest that can't be read says no more, and what one that is doubted says wrongly, the
-// order of the chain tells; and what its hash was, the backup that follows on it knows.
+// What a manifest that is gone or can't be read says no more, and what one that is doubted says
+// wrongly, the order of the chain tells; and what its hash was, the backup that follows on it
+// knows.
 RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex,
-                     const std::string& doubt) {
+                     const Removal& why, const std::string& doubt, std::int64_t now_ms) {
     RemovedNote note;
+    note.removed_ms = now_ms;
+    note.reason = why.reason;
+    note.rule = why.rule;
+    note.by = why.by;
     note.id = node.id;
     note.sha256 = note.found_sha256 = sha256_hex;
     note.started_ms = node.started_ms;
@@ -28,16 +33,19 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
         for (const ChainNode& other : chain.nodes) {
             if (&other == &node)
                 before = false;
-            else if (!other.problem.empty())
-                note.passed_over.push_back(other.id);
-            else if (before) {
+            else if (other.vouched_for() && before) {
                 note.previous_id = other.id;
                 note.previous_sha256 = other.sha256;
             }
         }
+        for (const ChainNode& other : chain.nodes)
+            if (&other != &node && !other.missing &&
+                (!other.vouched_for() || other.previous_id == note.previous_id))
+                note.passed_over.push_back(other.id);
     }
     for (const ChainNode& follower : chain.nodes)
-        if (follower.previous_id == node.id) note.sha256 = follower.previous_sha256;
+        if (follower.previous_id == node.id && follower.vouched_for())
+            note.sha256 = follower.previous_sha256;
     return note;
 }
 
@@ -101,6 +109,29 @@ Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest
     return {};
 }
 
+// A manifest as it lies there.
+struct Stored {
+    std::string text;  // empty where it is longer than any manifest
+    std::uint64_t size = 0;
+    std::string sha256_hex;
+};
+Result<Stored> read_stored(const blobs::BlobStore& store, const std::string& name) {
+    constexpr std::uint64_t step = 1 << 20;
+    DAVENPORT_ASSIGN(const auto blob, store.open(name));
+    Stored stored;
+    stored.size = blob->size();
+    Sha256 hash;
+    std::string part;
+    for (std::uint64_t at = 0; at < stored.size; at += part.size()) {
+        DAVENPORT_TRY(
+            blob->read(at, static_cast<std::size_t>(std::min(step, stored.size - at)), part));
+        hash.update(part);
+        if (stored.size <= max_manifest_bytes) stored.text += part;
+    }
+    stored.sha256_hex = to_hex(as_bytes(hash.finish()));
+    return stored;
+}
+
 // Nobody may remove it, whoever asks.
 Result<> check_pin(const blobs::BlobStore& store, const ChainNode& node) {
     DAVENPORT_ASSIGN(const auto pin, find_pin(store, node.id));
@@ -110,9 +141,9 @@ Result<> check_pin(const blobs::BlobStore& store, const ChainNode& node) {
     return {};
 }
 
-Result<> check_lock(const ChainNode& node, std::int64_t locked_until_ms, const std::string& doubt,
+Result<> check_lock(const ChainNode& node, std::int64_t promised_until_ms, const std::string& doubt,
                     const Removal& why, std::int64_t now_ms) {
-    if (!doubt.empty()) locked_until_ms = std::max(locked_until_ms, why.doubted_until_ms);
+    const std::int64_t locked_until_ms = doubt.empty() ? promised_until_ms : why.doubted_until_ms;
     if (locked_until_ms <= std::min(now_ms, why.now_ms.value_or(now_ms))) return {};
     return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", node.id,
                 to_rfc3339(locked_until_ms), doubt.empty() ? "" : "; ", doubt);
@@ -125,30 +156,30 @@ Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const C
                                                 const SigningKey* signer, std::int64_t now_ms,
                                                 std::uint64_t& freed) {
     const std::string name = "manifests/" + node.id;
-    DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
-    const std::string sha256_hex = to_hex(as_bytes(sha256(text)));
+    DAVENPORT_ASSIGN(const Stored stored, read_stored(store, name));
+    const auto& [text, size, sha256_hex] = stored;
     auto manifest = decode_manifest(text);
-    const std::string doubt = sha256_hex == node.sha256
-                                  ? doubt_about(chain, node)
-                                  : "its manifest was changed since it was read";
+    const std::string doubt =
+        sha256_hex == node.sha256 ? node.doubt : "its manifest was changed since it was read";
     DAVENPORT_TRY(check_pin(store, node));
     DAVENPORT_TRY(check_lock(node, manifest ? manifest->locked_until_ms : 0, doubt, why, now_ms));
-    RemovedNote note = note_for(chain, node, sha256_hex, doubt);
-    note.removed_ms = now_ms;
-    note.reason = why.reason;
-    note.rule = why.rule;
-    note.by = why.by;
-    if (signer) note.signed_from = signed_from(chain);
-    DAVENPORT_TRY(write_note(store, note, signer));
+    DAVENPORT_TRY(write_note(store, note_for(chain, node, sha256_hex, why, doubt, now_ms), signer));
     // Whoever pins writes the pin and then looks for the note; here it is the other way round. So
     // of two at once at least one sees the other, and a pin that was promised holds.
     if (auto free = check_pin(store, node); !free) {
         DAVENPORT_TRY(store.remove("removed/" + node.id));
         return fail(std::move(free).error());
     }
-    DAVENPORT_TRY(remove_counted(store, {name, text.size(), 0}, freed));
+    DAVENPORT_TRY(remove_counted(store, {name, size, 0}, freed));
     if (!manifest) return std::optional<Manifest>();
     return std::optional<Manifest>(std::move(*manifest));
+}
+
+Result<> take_back_notes(blobs::BlobStore& store, const Chain& chain,
+                         const std::set<std::string>& doomed) {
+    for (const auto& [id, note] : chain.interrupted)
+        if (!doomed.contains(id)) DAVENPORT_TRY(store.remove("removed/" + id));
+    return {};
 }
 
 Result<std::uint64_t> Vault::remove(std::string_view id, const Removal& why) {
@@ -156,7 +187,16 @@ Result<std::uint64_t> Vault::remove(std::string_view id, const Removal& why) {
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const ChainNode* node = chain->find(id);
-    if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    if (!node || (node->removed && node->doubt.empty()))
+        return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    DAVENPORT_TRY(take_back_notes(store, *chain, {node->id}));
+    if (node->removed) {
+        DAVENPORT_TRY(check_lock(*node, 0, node->doubt, why, impl_->clock.now_ms()));
+        DAVENPORT_TRY(
+            write_note(store, note_for(*chain, *node, {}, why, node->doubt, impl_->clock.now_ms()),
+                       impl_->signing.key.get()));
+        return std::uint64_t{0};
+    }
     DAVENPORT_ASSIGN(const Compactions compactions, Compactions::load(store));
     std::uint64_t freed = 0;
     DAVENPORT_ASSIGN(const auto manifest,

@@ -78,6 +78,8 @@ Result<Manifest> read_manifest(const blobs::BlobStore& store, std::string_view i
     auto text = blobs::read_all(store, name, max_manifest_bytes);
     if (!text && text.error().code == ErrorCode::not_found)
         return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    if (!text && text.error().code == ErrorCode::too_large)  // no manifest ever was
+        return fail(ErrorCode::corrupt, "{}: {}", name, text.error().message);
     if (!text) return fail(std::move(text).error());
     if (!sha256_hex.empty() && to_hex(as_bytes(sha256(*text))) != sha256_hex)
         return fail(ErrorCode::corrupt, "{} was changed", name);
@@ -177,18 +179,21 @@ Result<Manifest> Vault::manifest(std::string_view id) const {
 Result<std::string> Vault::doubt(std::string_view id) const {
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     const ChainNode* node = chain->find(id);
-    if (!node || node->removed) return fail(ErrorCode::not_found, "there is no backup '{}'", id);
-    std::string doubt = doubt_about(*chain, *node);
-    if (!doubt.empty()) return doubt;
+    if (!node || (node->removed && node->doubt.empty()))
+        return fail(ErrorCode::not_found, "there is no backup '{}'", id);
+    if (!node->doubt.empty()) return node->doubt;
     // The chain may have been read before the manifest was damaged.
     const auto stored = read_manifest(*impl_->store, id, node->sha256);
     if (!stored && stored.error().code != ErrorCode::corrupt) return fail(stored.error());
     return stored ? std::string() : stored.error().message;
 }
 
-Result<std::string> Vault::signed_from() const {
+Result<bool> Vault::is_foreign(std::string_view id) const {
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
-    return vault::signed_from(*chain);
+    for (const ChainNode& node : chain->nodes)
+        if (node.trusted_key) return false;
+    const ChainNode* node = chain->find(id);
+    return node && !node->key_id.empty();
 }
 
 Result<std::vector<std::shared_ptr<SegmentReader>>> Vault::open_segments(
@@ -226,7 +231,7 @@ Result<> Vault::commit(Manifest manifest) {
     manifest.previous_id.clear();
     manifest.previous_sha256.clear();
     std::set<std::string> known;
-    // What can't be read must not stop backups.
+    // What can't be read, or what somebody put there, must not stop backups.
     End end = end_of(*chain);
     if (end.newest) {
         manifest.previous_id = end.newest->id;
@@ -235,11 +240,6 @@ Result<> Vault::commit(Manifest manifest) {
     }
     manifest.passed_over = std::move(end.passed_over);
     DAVENPORT_TRY(seal_security(manifest, impl_->keys));
-    manifest.signed_from.clear();
-    if (impl_->signing.key) {
-        manifest.signed_from = vault::signed_from(*chain);
-        if (manifest.signed_from.empty()) manifest.signed_from = manifest.id;
-    }
     const std::string text = encode(manifest, impl_->signing.key.get());
     if (text.size() > max_manifest_bytes)
         return fail(ErrorCode::too_large, "the manifest of '{}' has {} bytes, the limit is {}",
@@ -261,11 +261,10 @@ Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view databas
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     std::optional<Compactions> compactions;
     for (auto node = chain->nodes.rbegin(); node != chain->nodes.rend(); ++node) {
-        if (node->removed ||
+        // A backup that is built on what somebody else wrote would sign it, so to speak.
+        if (node->removed || !node->doubt.empty() ||
             !std::binary_search(node->databases.begin(), node->databases.end(), database))
             continue;
-        // A backup that is built on what somebody else wrote would sign it, so to speak.
-        if (!impl_->signing.trusted.empty() && !is_vouched_for(*chain, *node)) continue;
         auto manifest = read_manifest(*impl_->store, node->id, node->sha256);
         if (!manifest && (manifest.error().code == ErrorCode::not_found ||
                           manifest.error().code == ErrorCode::corrupt))
@@ -276,7 +275,10 @@ Result<std::optional<DatabaseManifest>> Vault::base_for(std::string_view databas
             [&](const DatabaseManifest& candidate) { return candidate.name == database; });
         if (entry == manifest->databases.end()) continue;
         if (!compactions) {
-            DAVENPORT_ASSIGN(compactions, Compactions::load(*impl_->store, impl_->signing.trusted));
+            const auto& trusted = impl_->signing.trusted;
+            DAVENPORT_ASSIGN(
+                compactions,
+                Compactions::load(*impl_->store, trusted.empty() ? nullptr : &trusted.back()));
         }
         entry->segments = compactions->apply(std::move(entry->segments)).segments;
         const auto opened = open_usable(*impl_->store, entry->segments, impl_->keys);

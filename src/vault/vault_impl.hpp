@@ -57,8 +57,8 @@ struct Live {
     std::optional<Error> unknown;  // a manifest could not be read: there may be more
 };
 Result<Live> find_live(const blobs::BlobStore& store, const Chain& chain);
-// `corrupt`, and why, while something speaks against the manifest of a kept backup: then nobody
-// knows what it needs, nor whether it may go.
+// `corrupt`, and why, while something speaks against the manifest of a kept backup, or against the
+// note that stands for one: then nobody knows what it needs, nor whether it may go.
 Result<> check_manifests(const Chain& chain);
 // Names of the attachments' blobs. An error when a live segment can't tell.
 Result<std::set<std::string>> live_attachments(const blobs::BlobStore& store, const Live& live);
@@ -79,6 +79,10 @@ Result<std::optional<Manifest>> remove_manifest(blobs::BlobStore& store, const C
                                                 const ChainNode& node, const Removal& why,
                                                 const SigningKey* signer, std::int64_t now_ms,
                                                 std::uint64_t& freed);
+// Removals that were interrupted, and that nobody asks for any more: their notes must not explain
+// one day that those backups are gone. For whoever holds off all other removals.
+Result<> take_back_notes(blobs::BlobStore& store, const Chain& chain,
+                         const std::set<std::string>& doomed);
 // Whether what a blob holds was decrypted, or can't be for want of the key.
 enum class Contents { read, locked };
 // Re-reads a sealed blob to its end; a plain one not.

@@ -35,18 +35,13 @@ class Verifier {
     Verifier(const blobs::BlobStore& store, const Keys& keys, const Progress& progress)
         : store_(store), keys_(keys), progress_(progress) {}
 
-    void check_chain(const Chain& chain, const std::vector<VerifyingKey>& trusted) {
+    void check_all_of(const Chain& chain) {
         using Link = Verification::Link;
-        result_.findings = check_links(chain);
+        result_.findings = check_chain(chain);
         for (const ChainNode& node : chain.nodes)
             result_.chain.push_back({node.id, node.sha256, node.key_id,
                                      node.removed ? Link::State::removed : Link::State::kept});
         for (const auto& [id, note] : chain.interrupted) result_.removal_begun.push_back(id);
-        if (trusted.empty()) return;
-        Signatures signatures = check_signatures(chain, trusted);
-        for (Finding& finding : signatures.findings) result_.findings.push_back(std::move(finding));
-        result_.signed_from = signed_from(chain);
-        result_.unsigned_ids = std::move(signatures.unsigned_ids);
     }
 
     Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
@@ -311,7 +306,7 @@ Result<Verification> Vault::verify(const std::vector<std::string>& ids,
     // Keys of its own, too.
     const Keys keys(*impl_->store, impl_->keys.ring());
     Verifier verifier(*impl_->store, keys, progress);
-    verifier.check_chain(*chain, impl_->signing.trusted);
+    verifier.check_all_of(*chain);
     return verifier.run(*chain, ids);
 }
 

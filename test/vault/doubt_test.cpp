@@ -1,6 +1,8 @@
 // What becomes of backups whose manifests something speaks against: they decide nothing.
+#include "../src/vault/notes.hpp"
 #include "tamper_support.hpp"
 
+#include <limits>
 #include <map>
 
 using namespace davenport;
@@ -144,12 +146,76 @@ TEST_CASE("a doubted backup is locked for as long as it may have been") {
     CHECK(must(vault->weigh({})).backups == 0);
 }
 
-TEST_CASE("a lock that a doubted manifest claims holds all the same") {
+TEST_CASE("a planted manifest that claims a lock for ever can be removed, and leaves no trace") {
     SignedDisk disk;
     const auto vault = fill(disk);
-    disk.edit("locked", [](Manifest& manifest) { manifest.finished_ms = 1; });
-    REQUIRE_FALSE(must(vault->doubt("locked")).empty());
-    CHECK(vault->remove("locked", "test").error().code == ErrorCode::in_use);
+    Manifest planted = must(decode_manifest(disk.read("manifests/last")));
+    planted.id = "planted";
+    planted.locked_until_ms = std::numeric_limits<std::int64_t>::max();
+    planted.passed_over = {"never there"};
+    planted.started_ms = GENERATE(5, 15, 30);
+    if (GENERATE(true, false)) planted.previous_id = planted.previous_sha256 = "";
+    disk.write("manifests/planted", encode(planted, nullptr));
+    if (GENERATE(true, false)) disk.fill(*vault, 30, 31);
+    REQUIRE_FALSE(disk.verify().sound());
+    must(vault->remove("planted", "not ours"));
+    CHECK(disk.findings() == "");
+    disk.fill(*vault, 40, 41);
+    CHECK(disk.findings() == "");
+    must(vault->prune({{"b1", {.reason = "test"}}}, {}));
+    CHECK(disk.findings() == "");
+}
+
+TEST_CASE("what a missing manifest needed stays until somebody says that it is lost") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 6);
+    const std::string lost = GENERATE("b1", "b3");
+    const std::string manifest = disk.read("manifests/" + lost);
+    disk.remove("manifests/" + lost);
+    if (GENERATE(true, false)) {
+        RemovedNote forged;
+        forged.id = lost;
+        forged.sha256 = forged.found_sha256 = to_hex(as_bytes(sha256(manifest)));
+        disk.write("removed/" + lost, encode(forged));
+    }
+    const auto before = sizes(*vault);
+    const auto refused = vault->prune({{"b5", {.reason = "test"}}}, {});
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, Contains(lost));
+    CHECK(vault->collect_garbage(0).error().code == ErrorCode::corrupt);
+    CHECK(sizes(*vault) == before);
+    CHECK_FALSE(must(vault->doubt(lost)).empty());
+    SECTION("put back, it is whole") {
+        disk.remove("removed/" + lost);
+        disk.write("manifests/" + lost, manifest);
+        CHECK(disk.findings() == "");
+    }
+    SECTION("given up, it is noted") {
+        Removal why{.reason = "lost", .doubted_until_ms = disk.clock.now_ms() + 3'600'000};
+        CHECK(vault->remove(lost, why).error().code == ErrorCode::in_use);
+        why.doubted_until_ms = 0;
+        must(vault->remove(lost, why));
+        CHECK(disk.findings() == "");
+        CHECK(vault->remove(lost, why).error().code == ErrorCode::not_found);
+        CHECK(must(vault->prune({{"b5", {.reason = "test"}}}, {})).segments == 2);
+        CHECK(disk.findings() == "");
+    }
+}
+
+TEST_CASE("two damaged side by side, one removed and the other one mended, are a sound chain") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 4);
+    const std::string sound = disk.read("manifests/b4");
+    disk.write("manifests/b3", GENERATE(as<std::string>(), "nonsense", std::string(65 << 20, 'x')));
+    disk.write("manifests/b4", "nonsense");
+    must(vault->remove("b3", "damaged"));
+    disk.write("manifests/b4", sound);
+    CHECK(disk.findings() == "");
+    disk.fill(*vault, 5, 6);
+    CHECK(disk.findings() == "");
+    CHECK(must(vault->doubt("b4")).empty());
 }
 
 TEST_CASE("the note of a doubted backup spreads none of what it says") {

@@ -9,6 +9,9 @@
 
 namespace davenport {
 
+// The end of the year 9999, in Unix milliseconds: the latest time that can be written.
+inline constexpr std::int64_t latest_time_ms = 253'402'300'799'999;
+
 // The time of day, behind an interface so that tests can set it. Thread-safe.
 class Clock {
   public:

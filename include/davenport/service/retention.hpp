@@ -17,8 +17,6 @@
 
 namespace davenport::service {
 
-class TrustedTime;
-
 // What a prune would do now.
 struct PrunePlan {
     std::string rules;                           // "console", "keep_last=3"
@@ -35,13 +33,13 @@ class Retention {
     // Kind of the job that waits until a prune may begin.
     static constexpr std::string_view waiting_kind = "prune-after-backup";
 
-    // Handles its kinds of jobs on `runner`, which must not have been started. Everything given
-    // must outlive it. invalid_argument names a setting that is wrong.
+    // Handles its kinds of jobs on `runner`, which must not have been started. Locks are open when
+    // `trusted_time` says so. Everything given must outlive it. invalid_argument names a setting
+    // that is wrong.
     static Result<std::unique_ptr<Retention>> create(const config::Settings& settings,
                                                      vault::Vault& vault, jobs::Runner& runner,
-                                                     const Clock& clock, Reserve& reserve,
+                                                     const Clock& trusted_time, Reserve& reserve,
                                                      std::string_view exclusive_group);
-    ~Retention();
 
     // invalid_argument without rules; `corrupt` while a backup that would stay can't be read, or
     // something speaks against any manifest.
@@ -73,8 +71,8 @@ class Retention {
     std::int64_t lock_ms() const { return lock_ms_; }
 
   private:
-    Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& clock, Reserve& reserve,
-              std::string_view exclusive_group, TimeZone zone);
+    Retention(vault::Vault& vault, jobs::Runner& runner, const Clock& trusted_time,
+              Reserve& reserve, std::string_view exclusive_group, TimeZone zone);
 
     struct Choice {
         std::vector<retention::Backup> backups;
@@ -89,13 +87,12 @@ class Retention {
 
     vault::Vault& vault_;
     jobs::Runner& runner_;
-    const Clock& clock_;
+    const Clock& trusted_time_;
     Reserve& reserve_;
     const std::string exclusive_group_;
     const TimeZone zone_;
     retention::Rules rules_;
     std::int64_t lock_ms_ = 0;
-    std::unique_ptr<TrustedTime> time_;
 };
 
 }  // namespace davenport::service

@@ -55,12 +55,9 @@ struct Manifest {
     // one; both empty for the first.
     std::string previous_id;
     std::string previous_sha256;
-    // Ids that were there, too, but could not be read, so that nobody could tell where they belong:
-    // notes of removed backups, or manifests, that were damaged.
+    // Ids that were there, too, but that nobody vouched for, so that nobody could tell where they
+    // belong: notes of removed backups, or manifests, that were damaged or not signed.
     std::vector<std::string> passed_over;
-    // The backup from which on every manifest and every note of the chain is signed; empty in one
-    // that is not signed.
-    std::string signed_from;
     std::vector<DatabaseManifest> databases;
 };
 

@@ -50,7 +50,7 @@ struct Removal {
     // The latest that it can be now, for locks, by whoever knows better than the vault's clock,
     // which somebody may have set forward.
     std::optional<std::int64_t> now_ms{};
-    // What a doubted manifest says of a lock is not to be relied on: it holds until then, too. Unix
+    // What a doubted manifest says of a lock is not to be relied on: it holds until then. Unix
     // milliseconds.
     std::int64_t doubted_until_ms = 0;
 };
@@ -93,8 +93,6 @@ struct Verification {
     };
     std::vector<Link> chain;     // oldest first
     std::uint64_t appended = 0;  // attachments that users appended: no signature covers them
-    std::string signed_from;     // everything from this backup on is signed; empty: nothing is
-    std::vector<std::string> unsigned_ids;  // from before that
     // Kept backups with a note of their removal: it was interrupted before the manifest went, or
     // somebody put the backup back. No fault: it is as it was written.
     std::vector<std::string> removal_begun;
@@ -131,11 +129,12 @@ class Vault {
         const;  // ids, oldest first (commit order); cheap to call
     // not_found. Without the key `security` stays empty, and `sealed_security` is not.
     Result<Manifest> manifest(std::string_view id) const;
-    Result<std::string> doubt(
-        std::string_view id) const;  // what speaks against its manifest; empty: nothing
-    // From this backup on everything is signed, says a key that is trusted here. Empty: none of
-    // them signed anything, so that `doubt` can't know whose the manifests are.
-    Result<std::string> signed_from() const;
+    // What speaks against its manifest; empty: nothing. Also for one that the chain says must be
+    // there, or must have a note of its removal, and is or has not. not_found for all others.
+    Result<std::string> doubt(std::string_view id) const;
+    // Whether it comes from elsewhere: signed with a key that is not trusted here, where no trusted
+    // key signed anything. Whose it is can't be judged then.
+    Result<bool> is_foreign(std::string_view id) const;
     Result<std::shared_ptr<SegmentReader>> open_segment(const SegmentReference& reference) const;
     Result<std::vector<std::shared_ptr<SegmentReader>>> open_segments(
         const DatabaseManifest& database) const;
