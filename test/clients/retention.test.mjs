@@ -231,9 +231,35 @@ describe('retention', () => {
     const plan = await api.post('/ak/api/v3/prune?dry_run=true');
     assert.equal(plan.status, 500);
     assert.match(plan.json.message, new RegExp(ids[0]));
-    await api.expect(200, 'DELETE', `${backups}/${ids[0]}`);
+    // As long as was promised to the others.
+    assert.equal((await api.delete(`${backups}/${ids[0]}`)).status, 409);
+    bytes[bytes.length >> 1] ^= 1;
+    await writeFile(file, bytes);
     assert.deepEqual((await prune(api)).removed, []);
-    assert.deepEqual(await listed(api), ids.slice(1));
+    assert.deepEqual(await listed(api), ids);
+  }));
+
+  it('prunes nothing while a manifest is gone, until it is back or given up', withService({ ...rules, DAVENPORT_RETENTION_KEEP_LAST: '3' }, async (fixture) => {
+    const { api } = fixture;
+    const ids = await fill(api, 5);
+    const file = join(fixture.dataDir, 'vault', 'manifests', ids[3]);
+    const manifest = await readFile(file);
+    await rm(file);
+    const refused = await api.post('/ak/api/v3/prune?dry_run=true');
+    assert.equal(refused.status, 500);
+    assert.match(refused.json.message, new RegExp(`${ids[3]}.* gone`));
+    const { id } = (await api.expect(202, 'POST', '/ak/api/v3/prune')).json;
+    assert.equal((await waitForPrune(api, id)).state, 'failed');
+    await writeFile(file, manifest);
+    await assertSound(api);
+    await assertReads(api, ids[3], 3);
+    await rm(file);
+    await api.expect(200, 'DELETE', `${backups}/${ids[3]}`);
+    assert.equal((await api.delete(`${backups}/${ids[3]}`)).status, 404);
+    await assertSound(api);
+    assert.deepEqual((await prune(api)).removed, [ids[0]]);
+    assert.deepEqual(await listed(api), [ids[1], ids[2], ids[4]]);
+    await assertSound(api);
   }));
 
   it('loses nothing when it is killed in the middle, and ends after the next start', withService({ ...rules, DAVENPORT_RETENTION_KEEP_LAST: '3' }, async (fixture) => {
