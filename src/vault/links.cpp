@@ -86,6 +86,10 @@ std::vector<Finding> check_chain(const Chain& chain) {
     std::vector<Finding> findings;
     std::map<std::string, const ChainNode*> by_id;
     for (const ChainNode& node : chain.nodes) by_id.emplace(node.id, &node);
+    const auto is_there = [&](const std::string& id) {
+        const auto found = by_id.find(id);
+        return found != by_id.end() && !found->second->missing;
+    };
     std::map<std::string, const ChainNode*> follower_of;
     const ChainNode* beginning = nullptr;
     std::set<std::string> seen;
@@ -102,7 +106,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
         if (!node.signature_fault.empty())
             findings.push_back(about(node, fmt::format("{} {}", what, node.signature_fault)));
         for (const std::string& id : node.passed_over)
-            if (by_id.at(id)->missing)
+            if (!is_there(id))
                 findings.push_back({{},
                                     {},
                                     "removed/" + id,
@@ -117,8 +121,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
             beginning = &node;
             continue;
         }
-        const ChainNode& before = *by_id.at(node.previous_id);
-        if (before.missing) {
+        if (!is_there(node.previous_id)) {
             findings.push_back(
                 {{},
                  {},
@@ -128,6 +131,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
                              node.previous_id, node.id)});
             continue;
         }
+        const ChainNode& before = *by_id.at(node.previous_id);
         if (!seen.contains(node.previous_id))
             findings.push_back(about(node, fmt::format("the backups from '{}' to '{}' follow one "
                                                        "another in a ring",

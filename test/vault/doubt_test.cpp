@@ -152,7 +152,7 @@ TEST_CASE("a planted manifest that claims a lock for ever can be removed, and le
     Manifest planted = must(decode_manifest(disk.read("manifests/last")));
     planted.id = "planted";
     planted.locked_until_ms = std::numeric_limits<std::int64_t>::max();
-    planted.passed_over = {"never there"};
+    planted.passed_over = {"never there", "", "planted", "b1"};
     planted.started_ms = GENERATE(5, 15, 30);
     if (GENERATE(true, false)) planted.previous_id = planted.previous_sha256 = "";
     disk.write("manifests/planted", encode(planted, nullptr));
