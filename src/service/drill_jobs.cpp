@@ -3,6 +3,7 @@
 #include "davenport/base/hash.hpp"
 #include "davenport/drills/scratch.hpp"
 #include "davenport/service/drills.hpp"
+#include "impl.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -45,14 +46,17 @@ jobs::Kind Drills::behaviour() {
     return kind;
 }
 
-// A removal that holds the exclusive group may have looked for drills before this one was there.
+// A removal that runs may have looked for drills before this one was there. One that is queued will
+// look, and may be waiting for the very thread that this is.
 Result<> Drills::wait_for_removals(jobs::Context& context) {
     for (;;) {
         DAVENPORT_ASSIGN(const std::string holder, parts_.runner.holder(parts_.exclusive_group));
         if (holder.empty()) return {};
         const auto job = parts_.runner.get(holder);
         if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
-        if (!job || job->kind == "backup" || job->kind == "restore") return {};
+        if (!job || job->state == jobs::State::queued || job->kind == kind::backup ||
+            job->kind == kind::restore)
+            return {};
         if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
         const auto over = parts_.runner.wait(holder, glance);
         if (!over && over.error().code != ErrorCode::timeout &&
