@@ -33,7 +33,8 @@ class Drills {
         const std::string& id = request.capture("id");
         auto report = drills_.report(id);
         if (report) return http::Response::json(200, std::move(*report));
-        if (report.error().code == ErrorCode::not_found) return missing_answer();
+        if (report.error().code == ErrorCode::not_found)
+            return message_answer(404, report.error().message);
         if (report.error().code != ErrorCode::in_progress) return error_answer(report.error());
         const auto job = drills_.job(id);
         if (!job) return error_answer(job.error());

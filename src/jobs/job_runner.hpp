@@ -37,6 +37,7 @@ class JobRunner final : public Runner {
     struct Work {
         JobDocument document;  // to take up, or:
         Running ending;        // to end, after that failed before
+        std::chrono::steady_clock::time_point renewed = std::chrono::steady_clock::now();
     };
     enum class Phase { created, started, stopping };
 
@@ -54,6 +55,7 @@ class JobRunner final : public Runner {
 
     void keep();
     void retry_endings();
+    void renew_waiting();
     void scan();
     bool is_abandoned(const JobDocument& document);
     bool is_left_alone(const JobDocument& document);

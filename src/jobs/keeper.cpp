@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
-// The keeper thread: renews the leases of running jobs, writes their progress, hands endings that
-// failed back to the workers, and looks for jobs that were submitted elsewhere or abandoned.
+// The keeper thread: renews the leases of jobs that run or wait for a worker, writes their progress,
+// hands endings that failed back to the workers, and looks for jobs that were submitted elsewhere or
+// abandoned.
 namespace davenport::jobs {
 
 using std::chrono::milliseconds;
@@ -16,6 +17,7 @@ constexpr milliseconds progress_every{1000};
 constexpr std::chrono::hours sweep_every{1};
 constexpr std::uint64_t sweep_limit = 500;
 constexpr std::uint64_t scan_limit = 1000;  // jobs of one state looked at in one scan
+constexpr std::size_t renewals_at_once = 100;  // then it is the running jobs' turn again
 
 }  // namespace
 
@@ -44,6 +46,7 @@ void JobRunner::keep() {
             continue;
         }
         retry_endings();
+        renew_waiting();
         if (scan_now || now >= next_scan) {
             scan();
             next_scan = steady_clock::now() + options_.poll;
@@ -69,6 +72,35 @@ void JobRunner::retry_endings() {
         work_cv_.notify_one();
     }
     unended_.erase(due, unended_.end());
+}
+
+// A job that waits while all workers are busy has not been left alone, and its document shows that.
+void JobRunner::renew_waiting() {
+    const auto began = steady_clock::now();
+    std::vector<JobDocument> due;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Work& work : ready_)
+            if (!work.ending && began - work.renewed >= options_.heartbeat &&
+                due.size() < renewals_at_once)
+                due.push_back(work.document);
+    }
+    for (JobDocument& document : due) {
+        const auto written = store_.write(document);
+        if (!written && written.error().code != ErrorCode::conflict) return;  // tried again soon
+        const std::lock_guard lock(mutex_);
+        const auto work = std::find_if(ready_.begin(), ready_.end(), [&](const Work& one) {
+            return !one.ending && one.document.job.id == document.job.id;
+        });
+        if (work == ready_.end()) continue;  // a worker has it; the next scan helps if we were faster
+        if (written) {
+            work->document.revision = std::move(document.revision);
+            work->renewed = began;
+        } else {  // as it stands now, the next scan finds it
+            in_hand_.erase(document.job.id);
+            ready_.erase(work);
+        }
+    }
 }
 
 void JobRunner::scan() {

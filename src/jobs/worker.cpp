@@ -97,19 +97,19 @@ JobRunner::Running JobRunner::claim(JobDocument document, const Kind& kind) {
     job.started_ms = clock_.now_ms();
     ++job.attempts;
     document.owner = owner_;
-    if (document.crashes >= options_.max_attempts && !document.decided) {
-        document.decided = State::failed;
-        job.error = {ErrorCode::internal,
-                     fmt::format("given up: {} attempts in a row were cut off (a crash or a kill)",
-                                 document.crashes),
-                     {}};
-    }
     if (kind.where == Kind::Where::at_its_place && !document.decided && !document.place.empty() &&
         document.place != options_.place) {
         document.decided = State::failed;
         job.error = {ErrorCode::unavailable,
                      "the instance that it was asked of left it alone, and this one has another "
                      "data directory",
+                     {}};
+    }
+    if (document.crashes >= options_.max_attempts && !document.decided) {
+        document.decided = State::failed;
+        job.error = {ErrorCode::internal,
+                     fmt::format("given up: {} attempts in a row were cut off (a crash or a kill)",
+                                 document.crashes),
                      {}};
     }
     if (!store_.write(document)) return nullptr;

@@ -281,6 +281,7 @@ Result<> Service::remove_backup(std::string_view id, std::string_view by) {
         return impl_->runner->remove(id);
     }
     DAVENPORT_TRY(impl_->retention->check_removable(id));
+    DAVENPORT_TRY(impl_->drill_jobs->check_not_drilled(id));  // asked again by the job
 
     jobs::Runner::Submission submission;
     submission.id = fmt::format("removal_{}_{}", id, impl_->clock.now_ms());

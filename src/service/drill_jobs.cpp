@@ -3,6 +3,7 @@
 #include "davenport/base/hash.hpp"
 #include "davenport/drills/scratch.hpp"
 #include "davenport/service/drills.hpp"
+#include "impl.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -39,19 +40,23 @@ std::string first_reason(const drills::Findings& findings) {
 
 jobs::Kind Drills::behaviour() {
     jobs::Kind kind;
+    kind.where = jobs::Kind::Where::at_its_place;
     kind.run = [this](jobs::Context& context) { return run(context); };
     kind.ended = [this](const jobs::Job& job) { return ended(job); };
     return kind;
 }
 
-// A removal that holds the exclusive group may have looked for drills before this one was there.
+// A removal that runs may have looked for drills before this one was there. One that is queued will
+// look, and may be waiting for the very thread that this is.
 Result<> Drills::wait_for_removals(jobs::Context& context) {
     for (;;) {
         DAVENPORT_ASSIGN(const std::string holder, parts_.runner.holder(parts_.exclusive_group));
         if (holder.empty()) return {};
         const auto job = parts_.runner.get(holder);
         if (!job && job.error().code != ErrorCode::not_found) return fail(job.error());
-        if (!job || job->kind == "backup" || job->kind == "restore") return {};
+        if (!job || job->state == jobs::State::queued || job->kind == kind::backup ||
+            job->kind == kind::restore)
+            return {};
         if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
         const auto over = parts_.runner.wait(holder, glance);
         if (!over && over.error().code != ErrorCode::timeout &&
@@ -130,11 +135,18 @@ Result<json::object> Drills::run(jobs::Context& context) {
                       std::move(text)});
 }
 
-// Keeps the report, tells it. A drill that was given up has none yet.
+// Keeps the report, tells it. A drill that was given up has none yet; and none is made where the
+// backup is not, for that says nothing of the backup.
 Result<> Drills::ended(const jobs::Job& job) {
+    const std::string backup_id = text_or(job.parameters, "backup_id");
     std::string text =
         job.state == jobs::State::succeeded ? text_or(job.result, "report") : job.error.detail;
     if (!drills::read(text)) {
+        if (text_or(job.parameters, "place", parts_.place) != parts_.place) {
+            spdlog::error("drill {}: nothing is known of backup {}: {}", job.id, backup_id,
+                          job.error.message);
+            return {};
+        }
         drills::Report report = report_of(job);
         report.findings.reasons.push_back(
             fmt::format("the drill could not be carried out: {}", job.error.message));
@@ -149,11 +161,9 @@ Result<> Drills::ended(const jobs::Job& job) {
     const std::string url = text_or(job.parameters, "client_webhook_url");
     if (!url.empty()) DAVENPORT_TRY(parts_.deliveries.enqueue("msg_" + job.id, url, text));
     if (job.state == jobs::State::succeeded)
-        spdlog::info("drill {}: backup {} is recoverable", job.id,
-                     text_or(job.parameters, "backup_id"));
+        spdlog::info("drill {}: backup {} is recoverable", job.id, backup_id);
     else
-        spdlog::error("drill {} of backup {}: {}", job.id, text_or(job.parameters, "backup_id"),
-                      job.error.message);
+        spdlog::error("drill {} of backup {}: {}", job.id, backup_id, job.error.message);
     return {};
 }
 

@@ -81,7 +81,8 @@ Result<std::string> Drills::submit(const DrillRequest& request, std::string id) 
         {"backup_id", backup_id},
         {"target", request.target.empty() ? (couchdb ? "couchdb" : "embedded") : request.target},
         {"client_webhook_url", request.client_webhook_url},
-        {"by", request.by}};
+        {"by", request.by},
+        {"place", parts_.place}};
     DAVENPORT_TRY(parts_.runner.submit(std::move(submission)));
     return id;
 }
@@ -144,7 +145,11 @@ Result<std::string> Drills::report(std::string_view id) {
         return fail(Error{ErrorCode::in_progress, fmt::format("the drill {} is running", id),
                           std::string(id)});
     if (!known && known.error().code != ErrorCode::not_found) return fail(known.error());
-    return reports_->get(id);
+    auto report = reports_->get(id);
+    if (known && !report && report.error().code == ErrorCode::not_found)
+        return fail(ErrorCode::not_found, "the drill {} ended without a report: {}", id,
+                    known->error.message);
+    return report;
 }
 
 Result<jobs::Job> Drills::wait(std::string_view id, std::chrono::milliseconds timeout) {
@@ -189,7 +194,7 @@ Result<> Service::Impl::handle_drills() {
         drill_jobs,
         Drills::open(control,
                      {settings, clock, *documents, *vault, *runner, *deliveries, *signing_key,
-                      exclusive_group, tag.empty() ? std::string(product_version) : tag,
+                      exclusive_group, place, tag.empty() ? std::string(product_version) : tag,
                       [this](std::string_view parameter, const std::string& url) {
                           return check_webhook(parameter, url);
                       }}));

@@ -147,10 +147,9 @@ struct Monitor::Impl {
         return seen;
     }
 
-    // Any answer but a failure: that there is no such document is one.
+    // Every start sees to it that there is this document.
     Result<std::monostate> look_at_documents() {
-        const auto found = parts.control.get("davenport");
-        if (!found && found.error().code != ErrorCode::not_found) return fail(found.error());
+        DAVENPORT_TRY(parts.control.get("davenport"));
         return std::monostate{};
     }
 

@@ -11,6 +11,8 @@ import {
   reads, writes, backups, manyDocuments, fill, assertStored, assertBackedUp, one, upload, txOf, withInstances,
 } from './lib/instances.mjs';
 
+const drills = '/ak/api/v3/drills';
+
 describe('instances on one CouchDB', { concurrency: 3 }, () => {
   describe('with data directories of their own', { concurrency: 1 }, () => {
     it('back up to the end what one that died began, in the vault of the one that took it over', withInstances({ directories: 'own', names: ['a'] }, async (instances) => {
@@ -66,6 +68,31 @@ describe('instances on one CouchDB', { concurrency: 3 }, () => {
       } finally {
         await listener.stop();
       }
+    }));
+
+    it('say nothing of a backup whose drill died with its instance', withInstances({ directories: 'own', names: ['a'] }, async (instances) => {
+      const { a } = instances;
+      await fill(a.api, one);
+      const { id } = await a.api.backup();
+      const b = await instances.start('b');
+      const held = a.gate.hold(/^POST \/davenport_drill_\w+\/_bulk_docs/);
+      const { id: drill } = (await a.api.expect(202, 'POST', drills, { backup_id: id })).json;
+      await held;
+      await instances.kill('a');
+      const reply = await eventually('the drill ends', async () => {
+        const found = await b.api.request('GET', `${drills}/${drill}`);
+        return found.json.in_progress ? undefined : found;
+      });
+      assert.equal(reply.status, 404, reply.text);
+      assert.match(reply.json.message, /another data directory/);
+      assert.deepEqual((await b.api.expect(200, 'GET', drills)).json.drills, []);
+      const { api } = await instances.start('a');
+      const { id: again } = (await api.expect(202, 'POST', drills, { backup_id: id })).json;
+      const report = await eventually('the next drill ends', async () => {
+        const { json } = await api.expect(200, 'GET', `${drills}/${again}`);
+        return json.in_progress ? undefined : json;
+      });
+      assert.equal(report.verdict, 'recoverable', JSON.stringify(report.reasons));
     }));
 
     it('leave work to the one that took it on', withInstances({ directories: 'own', settings: { DAVENPORT_JOBS_LEASE_MS: '15000' } }, async ({ a, b }) => {

@@ -206,6 +206,47 @@ TEST_CASE("a waiting job begins where it was submitted, elsewhere when it was le
     }
 }
 
+TEST_CASE("a job that waits for a worker is not taken for one that was left alone") {
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    std::atomic<bool> busy{false}, go{false};
+    const auto runner_at = [&](const char* place) {
+        Options options = patient();
+        options.threads = 1;
+        options.place = place;
+        options.lease = milliseconds(1000);
+        options.heartbeat = milliseconds(40);
+        auto runner = make_runner(*control, options);
+        Kind kind = kind_of([&, place](Context&) -> Result<json::object> {
+            busy = true;
+            while (!go) std::this_thread::sleep_for(milliseconds(1));
+            return json::object{{"place", place}};
+        });
+        kind.where = Kind::Where::at_its_place;
+        runner->handle("work", std::move(kind));
+        REQUIRE(runner->start());
+        return runner;
+    };
+    const auto here = runner_at("here");
+    REQUIRE(here->submit({"long", "work", "", {}}));
+    REQUIRE(eventually([&] { return busy.load(); }));
+    REQUIRE(here->submit({"waiting", "work", "", {}}));
+    const auto other = runner_at("there");
+    JobStore store(*control, system_clock());
+    const auto until = std::chrono::steady_clock::now() + 2 * milliseconds(1000);
+    CHECK(eventually([&] {
+        const auto waiting = store.read("waiting");
+        return !waiting || waiting->job.state != State::queued ||
+               std::chrono::steady_clock::now() > until;
+    }));
+    CHECK(store.read("waiting")->job.state == State::queued);
+    go = true;
+    const auto job = wait_for(*other, "waiting");
+    REQUIRE(job);
+    CHECK(job->state == State::succeeded);
+    CHECK(text_or(job->result, "place") == "here");
+    CHECK(job->attempts == 1);
+}
+
 TEST_CASE("work that its place alone can do fails elsewhere, and is not done there") {
     ControlDatabase control(Engine::memory);
     int done = 0;

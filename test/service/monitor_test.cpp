@@ -159,6 +159,15 @@ TEST_CASE("a vault that can't be listed is told, and its figures are left out") 
     CHECK(value_of(*service, "davenport_store_up{store=\"documents\"}") == 1);
 }
 
+TEST_CASE("a control database that is gone is told") {
+    const test::TemporaryDirectory directory;
+    const auto service = open_service(directory);
+    CHECK(problem_of(*service, "documents").empty());
+    REQUIRE(service->documents().drop("davenport_control"));
+    CHECK(eventually([&] { return problem_of(*service, "documents") == "not_found"; }));
+    CHECK(problem_of(*service, "vault").empty());
+}
+
 TEST_CASE("a vault that takes no new data is told, without its path") {
     const test::TemporaryDirectory directory;
     const auto service = open_service(directory);

@@ -44,6 +44,7 @@ class Drills {
         webhooks::DeliveryQueue& deliveries;
         const SigningKey& signing_key;
         std::string_view exclusive_group;  // of jobs that change the vault
+        const std::string& place;          // of the vault (jobs::Options::place)
         std::string product_version;
         // Whether a webhook may point there; the error names the parameter.
         std::function<Result<>(std::string_view parameter, const std::string& url)> check_webhook;
@@ -60,7 +61,8 @@ class Drills {
     // The drill's id. not_found for an unknown backup (and `latest` without any); invalid_argument
     // for a target or a webhook that can't be; in_progress (detail = its id) while one runs.
     Result<std::string> start(const DrillRequest& request);
-    // The signed report's text, once the drill has ended; not_found; in_progress until then.
+    // The signed report's text, once the drill has ended; not_found, also for one that nobody could
+    // judge (the message says why); in_progress until then.
     Result<std::string> report(std::string_view id);
     Result<jobs::Job> job(std::string_view id);  // not_found
     Result<jobs::Job> wait(std::string_view id, std::chrono::milliseconds timeout);
