@@ -4,6 +4,7 @@
 #include "chat/answers.hpp"
 #include "davenport/base/error_json.hpp"
 #include "davenport/chat/applications.hpp"
+#include "davenport/service/audit_target.hpp"
 
 #include <any>
 
@@ -29,28 +30,6 @@ http::Response unrecorded(std::string_view path) {
         response = error_answer({ErrorCode::unavailable, std::string(cut_short), {}});
     response.headers.set("Retry-After", "5");
     return response;
-}
-
-// Ids of ours and of clients. What looks otherwise was put into the path by somebody for whom it is
-// no id, and may be anything.
-bool looks_like_id(std::string_view text) {
-    constexpr std::string_view marks = "_-.:+";
-    return !text.empty() && text.size() <= 128 &&
-           std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-               return std::isalnum(c) || marks.find(static_cast<char>(c)) != marks.npos;
-           });
-}
-
-// Of keys and tokens: as rbac makes them. Their secrets, which somebody may paste in their place,
-// are longer.
-bool looks_like_key(std::string_view text) {
-    return text.size() == 16 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-               return std::islower(c) || std::isdigit(c);
-           });
-}
-
-bool names_credentials(std::string_view action) {
-    return action.starts_with("key.") || action.starts_with("token.");
 }
 
 // The text at a dotted path; of a URL its last part, of a list its elements.
@@ -170,10 +149,8 @@ class AuditedRoute {
         event.route = route_;
         if (rule_.target.starts_with(':')) {
             for (const auto& [name, value] : request.captures)
-                if (name == rule_.target.substr(1) &&
-                    (names_credentials(rule_.action) ? looks_like_key(value)
-                                                     : looks_like_id(value)))
-                    event.target = value;
+                if (name == rule_.target.substr(1))
+                    event.target = service::audit_target(rule_.action, value);
         }
         if (rule_.recording == Recording::change || rule_.recording == Recording::read)
             for (const auto& [name, value] : telling)
