@@ -147,10 +147,12 @@ class AuditedRoute {
         event.from = request.remote_address;
         event.request = request.request_id;
         event.route = route_;
-        if (rule_.target.starts_with(':')) {
-            for (const auto& [name, value] : request.captures)
-                if (name == rule_.target.substr(1))
-                    event.target = service::audit_target(rule_.action, value);
+        // A capture named by its ":" is an id that the caller gave.
+        for (const auto& [name, value] : request.captures) {
+            if (rule_.target == ":" + name)
+                event.target = service::audit_target(rule_.action, value);
+            if (rule_.detail == ":" + name)
+                event.details.emplace_back(name, service::audit_target(rule_.action, value));
         }
         if (rule_.recording == Recording::change || rule_.recording == Recording::read)
             for (const auto& [name, value] : telling)
@@ -177,7 +179,7 @@ class AuditedRoute {
             if (event.target.empty() && first.size() < paths.size())
                 event.target = text_at(*body, paths.substr(first.size() + 1));
         }
-        if (rule_.detail.empty()) return;
+        if (rule_.detail.empty() || rule_.detail.starts_with(':')) return;
         if (const std::string value = text_at(*body, rule_.detail); !value.empty())
             event.details.emplace_back(rule_.detail == "url" ? "transaction" : rule_.detail, value);
     }

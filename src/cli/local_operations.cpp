@@ -1,4 +1,5 @@
 #include "common_options.hpp"
+#include "davenport/service/audit_target.hpp"
 #include "davenport/service/local_audit.hpp"
 #include "davenport/service/reports.hpp"
 #include "davenport/service/service.hpp"
@@ -59,8 +60,10 @@ class LocalOperations final : public Operations {
     }
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
+        audit::Event event = service::command_line_event("backup.diff", before);
+        event.details.emplace_back("other", service::audit_target(event.action, after));
         return service::recorded(
-            service_->audit(), service::command_line_event("backup.diff", before),
+            service_->audit(), std::move(event),
             [&] { return service::diff_to_json(service_->vault(), before, after, 100'000); },
             [](const json::object&, audit::Event&) {});
     }

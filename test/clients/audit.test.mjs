@@ -71,6 +71,15 @@ describe('the audit log', () => {
     assert.equal(read.lines.length, 1);
     assert.equal(read.lines[0].target, result.id);
 
+    const compared = await linesOf('backup.diff', async () => {
+      await fixture.api.expect(404, 'GET', `${ak}/backups/${result.id}/diff/03_ibp_db_backup_1`);
+      await fixture.api.expect(404, 'GET', `${ak}/backups/${result.id}/diff/${fixture.key.api_secret}`);
+      const { settings } = fixture;
+      assert.notEqual((await run(['diff', result.id, '03_ibp_db_backup_1', '--data', fixture.dataDir], { settings })).code, 0);
+    });
+    assert.deepEqual(compared.lines.map((line) => [line.target, line.details.other]),
+      ['03_ibp_db_backup_1', '(not an id)', '03_ibp_db_backup_1', '03_ibp_db_backup_1'].map((other) => [result.id, other]));
+
     const restore = await linesOf('restore.start', () => restoreById(fixture.api, result.id, '?mode=exact'));
     assert.equal(restore.lines.length, 2);
     assert.equal(restore.lines[1].details.mode, 'exact');
