@@ -27,7 +27,7 @@ constexpr Row rows[] = {
     {"PUT", "/backups/:id", Recording::change, "restore.start", ":id", "url"},
     {"GET", "/verification", Recording::look, "backup.verify"},
     {"GET", "/backups/:id/verification", Recording::look, "backup.verify", ":id"},
-    {"GET", "/backups/:id/diff/:other", Recording::read, "backup.diff", ":id"},
+    {"GET", "/backups/:id/diff/:other", Recording::read, "backup.diff", ":id", ":other"},
     {"GET", "/backups/:id/proofs/:db/*doc", Recording::read, "backup.prove", ":id"},
     {"POST", "/prune", Recording::change, "prune.start", "id"},
     {"GET", "/webhooks/txs/:tx", Recording::look, "transaction.read", ":tx"},

@@ -4,6 +4,7 @@
 #include "chat/answers.hpp"
 #include "davenport/base/error_json.hpp"
 #include "davenport/chat/applications.hpp"
+#include "davenport/service/audit_target.hpp"
 
 #include <any>
 
@@ -29,28 +30,6 @@ http::Response unrecorded(std::string_view path) {
         response = error_answer({ErrorCode::unavailable, std::string(cut_short), {}});
     response.headers.set("Retry-After", "5");
     return response;
-}
-
-// Ids of ours and of clients. What looks otherwise was put into the path by somebody for whom it is
-// no id, and may be anything.
-bool looks_like_id(std::string_view text) {
-    constexpr std::string_view marks = "_-.:+";
-    return !text.empty() && text.size() <= 128 &&
-           std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-               return std::isalnum(c) || marks.find(static_cast<char>(c)) != marks.npos;
-           });
-}
-
-// Of keys and tokens: as rbac makes them. Their secrets, which somebody may paste in their place,
-// are longer.
-bool looks_like_key(std::string_view text) {
-    return text.size() == 16 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-               return std::islower(c) || std::isdigit(c);
-           });
-}
-
-bool names_credentials(std::string_view action) {
-    return action.starts_with("key.") || action.starts_with("token.");
 }
 
 // The text at a dotted path; of a URL its last part, of a list its elements.
@@ -168,12 +147,12 @@ class AuditedRoute {
         event.from = request.remote_address;
         event.request = request.request_id;
         event.route = route_;
-        if (rule_.target.starts_with(':')) {
-            for (const auto& [name, value] : request.captures)
-                if (name == rule_.target.substr(1) &&
-                    (names_credentials(rule_.action) ? looks_like_key(value)
-                                                     : looks_like_id(value)))
-                    event.target = value;
+        // A capture named by its ":" is an id that the caller gave.
+        for (const auto& [name, value] : request.captures) {
+            if (rule_.target == ":" + name)
+                event.target = service::audit_target(rule_.action, value);
+            if (rule_.detail == ":" + name)
+                event.details.emplace_back(name, service::audit_target(rule_.action, value));
         }
         if (rule_.recording == Recording::change || rule_.recording == Recording::read)
             for (const auto& [name, value] : telling)
@@ -200,7 +179,7 @@ class AuditedRoute {
             if (event.target.empty() && first.size() < paths.size())
                 event.target = text_at(*body, paths.substr(first.size() + 1));
         }
-        if (rule_.detail.empty()) return;
+        if (rule_.detail.empty() || rule_.detail.starts_with(':')) return;
         if (const std::string value = text_at(*body, rule_.detail); !value.empty())
             event.details.emplace_back(rule_.detail == "url" ? "transaction" : rule_.detail, value);
     }

@@ -27,7 +27,7 @@ std::string line_of(const json::object& entry) {
     if (entry.contains("begun_at"))
         line += fmt::format(" (of {})", number_or_zero(entry, "begun_at"));
     if (entry.contains("repeated")) line += fmt::format(" ×{}", number_or_zero(entry, "repeated"));
-    return line + fmt::format("  from {}\n", text_or(entry, "from", "-"));
+    return line + fmt::format("  from {}", text_or(entry, "from", "-"));
 }
 
 int list(const Options& options) {
@@ -36,10 +36,7 @@ int list(const Options& options) {
     const auto page = (*operations)->audit_list(options.since, options.limit);
     if (!page) return report(page.error());
     if (options.json) return print_json(*page);
-    std::string text;
-    if (const json::array* entries = array_member(*page, "entries"))
-        for (const json::value& entry : *entries)
-            if (const json::object* object = entry.if_object()) text += line_of(*object);
+    std::string text = lines_of(*page, "entries", line_of);
     if (boolean_member(*page, "more").value_or(false)) text += "… and more\n";
     return print_result(text);
 }
@@ -82,12 +79,10 @@ int verify(const Options& options) {
     if (options.json) {
         code = print_json(*found);
     } else {
-        std::string text;
-        if (const json::array* findings = array_member(*found, "findings"))
-            for (const json::value& finding : *findings)
-                if (const json::object* object = finding.if_object())
-                    text += fmt::format("line {}: {}\n", number_or_zero(*object, "line"),
-                                        text_or(*object, "message"));
+        std::string text = lines_of(*found, "findings", [](const json::object& finding) {
+            return fmt::format("line {}: {}", number_or_zero(finding, "line"),
+                               text_or(finding, "message"));
+        });
         text += fmt::format("{}: {} lines, {} to {}, {} older ones removed; signatures {}\n",
                             sound ? "sound" : "NOT SOUND", number_or_zero(*found, "lines"),
                             number_or_zero(*found, "first"), number_or_zero(*found, "last"),

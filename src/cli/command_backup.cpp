@@ -21,8 +21,7 @@ int run(const CommonOptions& options) {
         return failed ? exit_operation_failed : code;
     }
     if (failed) {
-        fmt::print(stderr, "davenport: {} failed: {}\n", text_or(*backup, "id"),
-                   text_or(*backup, "error"));
+        tell(fmt::format("{} failed: {}", text_or(*backup, "id"), text_or(*backup, "error")));
         return exit_operation_failed;
     }
     return print_result(fmt::format("{}  complete, {} documents in {}\n", text_or(*backup, "id"),

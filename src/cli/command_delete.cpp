@@ -22,7 +22,7 @@ int run(const Options& options) {
             lines += fmt::format("{}  deleted\n", id);
         } else {
             const Error& error = removed.error();
-            fmt::print(stderr, "davenport: {} is not deleted: {}\n", id, error.message);
+            tell(fmt::format("{} is not deleted: {}", id, error.message));
             refused.push_back(json::object{
                 {"id", id}, {"error", traits(error.code).name}, {"message", error.message}});
             if (code == exit_success) code = traits(error.code).exit_code;

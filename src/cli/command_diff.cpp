@@ -22,12 +22,10 @@ int run(const Options& options) {
     if (!difference) return report(difference.error());
     if (options.json) return print_json(*difference);
 
-    std::string text;
-    if (const json::array* rows = array_member(*difference, "differences"))
-        for (const json::value& row : *rows)
-            if (const json::object* object = row.if_object())
-                text += fmt::format("{} {}  {}\n", sign_of(text_or(*object, "change")),
-                                    text_or(*object, "db"), text_or(*object, "id"));
+    std::string text = lines_of(*difference, "differences", [](const json::object& row) {
+        return fmt::format("{} {}  {}", sign_of(text_or(row, "change")), text_or(row, "db"),
+                           text_or(row, "id"));
+    });
     if (boolean_member(*difference, "truncated").value_or(false)) text += "… and more\n";
     text +=
         fmt::format("{} added, {} changed, {} removed\n", number_or_zero(*difference, "added"),

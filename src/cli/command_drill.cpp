@@ -26,7 +26,10 @@ Result<std::string> read_report(const std::string& path) {
 
 // The signed text as it is, so that it can be kept and checked; or its lines for a person.
 int print_report(const Options& options, const std::string& text, const json::object& report) {
-    return print_result(options.json ? text + "\n" : drills::to_lines(report));
+    if (options.json) return print_result(text + "\n");
+    json::value shown = report;
+    put_on_one_line(shown);
+    return print_result(drills::to_lines(shown.get_object()));
 }
 
 int check(const Options& options) {
@@ -48,15 +51,11 @@ int list(const Options& options, Operations& operations) {
     const auto answer = operations.drills();
     if (!answer) return report(answer.error());
     if (options.json) return print_json(*answer);
-    std::string lines;
-    if (const json::array* rows = array_member(*answer, "drills"))
-        for (const json::value& row : *rows)
-            if (const json::object* drill = row.if_object())
-                lines += fmt::format("{}  {}  {}  {}\n", text_or(*drill, "id"),
-                                     to_rfc3339(integer_member(*drill, "ts_finished").value_or(0)),
-                                     text_or(*drill, "backup_id"),
-                                     text_or(*drill, "verdict", "in progress"));
-    return print_result(lines);
+    return print_result(lines_of(*answer, "drills", [](const json::object& drill) {
+        return fmt::format("{}  {}  {}  {}", text_or(drill, "id"),
+                           to_rfc3339(integer_member(drill, "ts_finished").value_or(0)),
+                           text_or(drill, "backup_id"), text_or(drill, "verdict", "in progress"));
+    }));
 }
 
 int run(const Options& options) {

@@ -18,7 +18,7 @@ std::string line_of(const json::object& job) {
     const json::object nothing;
     const json::object* progress = object_member(job, "progress");
     if (!progress) progress = &nothing;
-    return fmt::format("{}  {}  {:12}  {:>10} of {:<10}  {}\n", text_or(job, "id"),
+    return fmt::format("{}  {}  {:12}  {:>10} of {:<10}  {}", text_or(job, "id"),
                        to_rfc3339(integer_member(job, "created_timestamp").value_or(0)),
                        text_or(job, "kind"), number_or_zero(*progress, "done"),
                        number_or_zero(*progress, "total"), state);
@@ -31,12 +31,8 @@ int run(const JobsOptions& options) {
                                           : (*operations)->job(options.id);
     if (!found) return report(found.error());
     if (options.json) return print_json(*found);
-    if (!options.id.empty()) return print_result(line_of(*found));
-    std::string lines;
-    if (const json::array* jobs = array_member(*found, "jobs"))
-        for (const json::value& job : *jobs)
-            if (job.is_object()) lines += line_of(job.as_object());
-    return print_result(lines);
+    if (!options.id.empty()) return print_result(on_one_line(line_of(*found)) + "\n");
+    return print_result(lines_of(*found, "jobs", line_of));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ std::string line_of(const json::object& key) {
         fmt::format("{}  {}  {}", text_or(key, "api_key"),
                     to_rfc3339(integer_member(key, "ts_created").value_or(0)), roles);
     if (const std::string what = text_or(key, "description"); !what.empty()) line += "  " + what;
-    return line + "\n";
+    return line;
 }
 
 int list(const Options& options) {
@@ -52,12 +52,7 @@ int list(const Options& options) {
     if (!operations) return report(operations.error());
     const auto answer = (*operations)->keys();
     if (!answer) return report(answer.error());
-    if (options.json) return print_json(*answer);
-    std::string lines;
-    if (const json::array* rows = array_member(*answer, "keys"))
-        for (const json::value& row : *rows)
-            if (const json::object* key = row.if_object()) lines += line_of(*key);
-    return print_result(lines);
+    return options.json ? print_json(*answer) : print_result(lines_of(*answer, "keys", line_of));
 }
 
 int remove(const Options& options) {

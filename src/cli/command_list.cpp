@@ -30,7 +30,7 @@ std::string line_of(const json::object& backup) {
     if (const auto started = integer_member(backup, "start_timestamp"))
         line += fmt::format("  {}  {:>10} documents", to_rfc3339(*started),
                             number_or_zero(backup, "doc_count"));
-    return fmt::format("{}  {}{}\n", line, state, marks_of(backup));
+    return fmt::format("{}  {}{}", line, state, marks_of(backup));
 }
 
 int run(const CommonOptions& options) {
@@ -39,15 +39,11 @@ int run(const CommonOptions& options) {
     const auto answer = (*operations)->list();
     if (!answer) return report(answer.error());
     // A damaged backup must not hide the others: it has its line, and its exit code at the end.
-    std::string lines;
     int damage = exit_success;
-    if (const json::array* rows = array_member(*answer, "backups"))
-        for (const json::value& row : *rows)
-            if (const json::object* backup = row.if_object()) {
-                lines += line_of(*backup);
-                if (text_or(*backup, "state") == "damaged")
-                    damage = traits(ErrorCode::corrupt).exit_code;
-            }
+    const std::string lines = lines_of(*answer, "backups", [&](const json::object& backup) {
+        if (text_or(backup, "state") == "damaged") damage = traits(ErrorCode::corrupt).exit_code;
+        return line_of(backup);
+    });
     const int printed = options.json ? print_json(*answer) : print_result(lines);
     return printed == exit_success ? damage : printed;
 }

@@ -29,17 +29,12 @@ double megabytes(const json::object& object) {
 }
 
 std::string plan_text(const json::object& plan) {
-    std::string text;
-    if (const json::array* backups = array_member(plan, "backups"))
-        for (const json::value& value : *backups) {
-            const json::object* backup = value.if_object();
-            if (!backup) continue;
-            const bool keep = boolean_member(*backup, "keep").value_or(true);
-            text +=
-                fmt::format("{:6}  {}  {}  {}\n", keep ? "keep" : "remove", text_or(*backup, "id"),
-                            to_rfc3339(integer_member(*backup, "start_timestamp").value_or(0)),
-                            keep ? joined(*backup, "reasons") : "no rule keeps it");
-        }
+    const std::string text = lines_of(plan, "backups", [](const json::object& backup) {
+        const bool keep = boolean_member(backup, "keep").value_or(true);
+        return fmt::format("{:6}  {}  {}  {}", keep ? "keep" : "remove", text_or(backup, "id"),
+                           to_rfc3339(integer_member(backup, "start_timestamp").value_or(0)),
+                           keep ? joined(backup, "reasons") : "no rule keeps it");
+    });
     return text + fmt::format(
                       "{}: would remove {} backups, keep {}, give back {:.3f} MB ({} bytes)\n",
                       text_or(plan, "rules"), number_or_zero(plan, "removed"),
@@ -73,8 +68,7 @@ int run(const Options& options) {
     if (!prune) return report(prune.error());
     if (text_or(*prune, "state") != "succeeded") {
         if (options.json) static_cast<void>(print_json(*prune));
-        fmt::print(stderr, "davenport: {} failed: {}\n", text_or(*prune, "id"),
-                   text_or(*prune, "error"));
+        tell(fmt::format("{} failed: {}", text_or(*prune, "id"), text_or(*prune, "error")));
         return exit_operation_failed;
     }
     const json::object* result = object_member(*prune, "result");

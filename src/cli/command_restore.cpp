@@ -75,9 +75,10 @@ int run(Options& options) {
     std::string lines;
     if (const json::array* messages = array_member(*ended, "athena_messages"))
         for (const json::value& line : *messages)
-            if (line.is_string()) lines += std::string(line.as_string()) + "\n";
+            if (line.is_string()) lines += on_one_line(line.as_string()) + "\n";
     if (success) return print_result(lines + "restored\n");
-    fmt::print(stderr, "{}davenport: the restore failed: {}\n", lines, text_or(*ended, "message"));
+    fmt::print(stderr, "{}", lines);
+    tell("the restore failed: " + text_or(*ended, "message"));
     return exit_operation_failed;
 }
 

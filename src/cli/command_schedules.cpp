@@ -34,12 +34,13 @@ std::string line_of(const json::object& schedule) {
         text_or(schedule, "state"), text_or(schedule, "cron", text_or(schedule, "at")),
         text_or(schedule, "zone"), time_or(schedule, "ts_next_run", "-"), last_run_of(schedule));
     if (schedule.contains("waits")) line += "  waits: " + text_or(schedule, "waits");
-    return line + "\n";
+    return line;
 }
 
 int print_one(const Options& options, const Result<json::object>& schedule) {
     if (!schedule) return report(schedule.error());
-    return options.json ? print_json(*schedule) : print_result(line_of(*schedule));
+    return options.json ? print_json(*schedule)
+                        : print_result(on_one_line(line_of(*schedule)) + "\n");
 }
 
 int list(const Options& options) {
@@ -47,12 +48,8 @@ int list(const Options& options) {
     if (!operations) return report(operations.error());
     const auto answer = (*operations)->schedules();
     if (!answer) return report(answer.error());
-    if (options.json) return print_json(*answer);
-    std::string lines;
-    if (const json::array* rows = array_member(*answer, "schedules"))
-        for (const json::value& row : *rows)
-            if (const json::object* schedule = row.if_object()) lines += line_of(*schedule);
-    return print_result(lines);
+    return options.json ? print_json(*answer)
+                        : print_result(lines_of(*answer, "schedules", line_of));
 }
 
 Result<json::object> wanted_of(const Options& options) {

@@ -36,7 +36,7 @@ std::string ids_text(const json::object& verification, const char* member, std::
     std::string text(what);
     for (const json::value& id : *ids)
         if (id.is_string()) text += fmt::format(" {}", std::string_view(id.as_string()));
-    return text + '\n';
+    return on_one_line(text) + '\n';
 }
 
 // What the chain says of itself; of single backups on a service nothing.
@@ -61,15 +61,11 @@ int run(const Options& options) {
     if (options.json) {
         code = print_json(*verification);
     } else {
-        std::string text;
-        if (const json::array* findings = array_member(*verification, "findings"))
-            for (const json::value& finding : *findings)
-                if (const json::object* object = finding.if_object())
-                    text += on_one_line(
-                                fmt::format("{}  {}  {}: {}", text_or(*object, "backup", "-"),
-                                            text_or(*object, "db", "-"), text_or(*object, "object"),
-                                            text_or(*object, "message"))) +
-                            '\n';
+        std::string text = lines_of(*verification, "findings", [](const json::object& finding) {
+            return fmt::format("{}  {}  {}: {}", text_or(finding, "backup", "-"),
+                               text_or(finding, "db", "-"), text_or(finding, "object"),
+                               text_or(finding, "message"));
+        });
         text += chain_text(*verification);
         text += fmt::format("{}: {} backups, {} segments, {} attachments, {:.1f} MB read\n",
                             sound ? "sound" : "NOT SOUND", number_or_zero(*verification, "backups"),

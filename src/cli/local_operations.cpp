@@ -1,4 +1,5 @@
 #include "common_options.hpp"
+#include "davenport/service/audit_target.hpp"
 #include "davenport/service/local_audit.hpp"
 #include "davenport/service/reports.hpp"
 #include "davenport/service/service.hpp"
@@ -6,7 +7,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <filesystem>
-#include <thread>
 
 namespace davenport::cli {
 namespace {
@@ -59,8 +59,10 @@ class LocalOperations final : public Operations {
     }
 
     Result<json::object> diff(const std::string& before, const std::string& after) override {
+        audit::Event event = service::command_line_event("backup.diff", before);
+        event.details.emplace_back("other", service::audit_target(event.action, after));
         return service::recorded(
-            service_->audit(), service::command_line_event("backup.diff", before),
+            service_->audit(), std::move(event),
             [&] { return service::diff_to_json(service_->vault(), before, after, 100'000); },
             [](const json::object&, audit::Event&) {});
     }
@@ -235,18 +237,14 @@ class LocalOperations final : public Operations {
     }
 
     Result<json::object> run_schedule(const std::string& id) override {
-        DAVENPORT_TRY(service::recorded(
-            service_->audit(), service::command_line_event("schedule.run", id),
-            [&] { return service_->schedules().run(id); },
-            [](const std::string& job, audit::Event& event) {
-                event.details.emplace_back("job", job);
-            }));
-        for (;;) {
-            DAVENPORT_ASSIGN(json::object shown, schedule(id, ""));
-            const json::object* run = object_member(shown, "last_run");
-            if (!run || text_or(*run, "outcome") != "running") return shown;
-            std::this_thread::sleep_for(glance);
-        }
+        DAVENPORT_ASSIGN(const std::string job,
+                         service::recorded(
+                             service_->audit(), service::command_line_event("schedule.run", id),
+                             [&] { return service_->schedules().run(id); },
+                             [](const std::string& made, audit::Event& event) {
+                                 event.details.emplace_back("job", made);
+                             }));
+        return wait_for_run(id, job, glance);
     }
 
     Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) override {

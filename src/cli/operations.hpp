@@ -4,6 +4,7 @@
 #include "davenport/base/json.hpp"
 #include "davenport/base/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -83,7 +84,7 @@ class Operations {
     // `verb`: "pause", "resume", or empty for a look.
     virtual Result<json::object> schedule(const std::string& id, std::string_view verb) = 0;
     virtual Result<> remove_schedule(const std::string& id) = 0;
-    // Waits for the end of the run; the schedule.
+    // Waits for the end of the run; the schedule, whose `last_run` is that run.
     virtual Result<json::object> run_schedule(const std::string& id) = 0;
 
     // Waits for its end: the text of the signed report.
@@ -95,6 +96,11 @@ class Operations {
     // The proof, byte for byte.
     virtual Result<std::string> prove(const std::string& backup, const std::string& database,
                                       const std::string& document) = 0;
+
+  protected:
+    // For run_schedule, once the run's job is known; looks again after each pause.
+    Result<json::object> wait_for_run(const std::string& id, const std::string& job_id,
+                                      std::chrono::milliseconds pause);
 };
 
 }  // namespace davenport::cli

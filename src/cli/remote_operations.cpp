@@ -198,14 +198,10 @@ class RemoteOperations final : public Operations {
     }
 
     Result<json::object> run_schedule(const std::string& id) override {
-        DAVENPORT_TRY(HttpClient::expect(
-            client_.send("POST", path("/schedules/" + percent_encode(id) + "/run"))));
-        for (;;) {
-            DAVENPORT_ASSIGN(json::object shown, schedule(id, ""));
-            const json::object* run = object_member(shown, "last_run");
-            if (!run || text_or(*run, "outcome") != "running") return shown;
-            std::this_thread::sleep_for(pause_between_looks);
-        }
+        DAVENPORT_ASSIGN(const json::object started,
+                         HttpClient::expect(client_.send(
+                             "POST", path("/schedules/" + percent_encode(id) + "/run"))));
+        return wait_for_run(id, text_or(started, "job"), pause_between_looks);
     }
 
     Result<std::string> drill(const DrillWishes& wishes, const Watcher& watch) override {

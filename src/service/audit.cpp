@@ -1,3 +1,4 @@
+#include "davenport/service/audit_target.hpp"
 #include "davenport/service/local_audit.hpp"
 #include "impl.hpp"
 
@@ -39,7 +40,7 @@ audit::Event command_line_event(std::string_view action, std::string_view target
     audit::Event event;
     event.action = action;
     event.who = {"command_line", user_name(), {}};
-    event.target = target;
+    event.target = audit_target(action, target);
     event.from = host_name();
     return event;
 }

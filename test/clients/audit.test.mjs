@@ -71,6 +71,15 @@ describe('the audit log', () => {
     assert.equal(read.lines.length, 1);
     assert.equal(read.lines[0].target, result.id);
 
+    const compared = await linesOf('backup.diff', async () => {
+      await fixture.api.expect(404, 'GET', `${ak}/backups/${result.id}/diff/03_ibp_db_backup_1`);
+      await fixture.api.expect(404, 'GET', `${ak}/backups/${result.id}/diff/${fixture.key.api_secret}`);
+      const { settings } = fixture;
+      assert.notEqual((await run(['diff', result.id, '03_ibp_db_backup_1', '--data', fixture.dataDir], { settings })).code, 0);
+    });
+    assert.deepEqual(compared.lines.map((line) => [line.target, line.details.other]),
+      ['03_ibp_db_backup_1', '(not an id)', '03_ibp_db_backup_1', '03_ibp_db_backup_1'].map((other) => [result.id, other]));
+
     const restore = await linesOf('restore.start', () => restoreById(fixture.api, result.id, '?mode=exact'));
     assert.equal(restore.lines.length, 2);
     assert.equal(restore.lines[1].details.mode, 'exact');
@@ -281,6 +290,16 @@ describe('the audit log', () => {
     ];
     // A database's name is no secret, and neither is a document's, which is not recorded anyway.
     await Promise.all(calls);
+    // Secrets pasted in the place of ids, to the service and at the command line.
+    const { api_key, api_secret } = fixture.key;
+    const settings = { settings: fixture.settings };
+    for (const pasted of [api_secret, `${api_key}:${api_secret}`]) {
+      await Promise.all(['backups', 'permissions/keys', 'schedules'].map((what) => api.expect(404, 'DELETE', `${ak}/${what}/${pasted}`)));
+      for (const command of [['delete'], ['restore'], ['diff', pasted], ['pin'], ['keys', 'delete'], ['schedules', 'remove']]) {
+        const { code } = await run([...command, pasted, '--data', fixture.dataDir], settings);
+        assert.notEqual(code, 0, command.join(' '));
+      }
+    }
     const app = await ChatApp.create(fixture, 'audited', { webhookUrl: `http://127.0.0.1:9/${secret()}` });
     const token = (await api.expect(200, 'POST', `${ak}/identity/token`, {})).json.access_token;
     const cookie = (await fixture.session()).cookie.split(';')[0].split('=')[1];

@@ -168,6 +168,36 @@ describe('command line', () => {
     assert.doesNotMatch(commandLine, /secret/);
   });
 
+  it('lets nobody forge lines for the terminal of another', async () => {
+    const forged = 'a\nmarker \u001b[2J\u009b2J\u007f é';
+    const plain = 'a?marker ?[2J?2J? é';
+    await api.expect(200, 'POST', '/ak/api/v3/permissions/keys', { roles: ['reader'], description: forged });
+    const before = (await api.backup()).id;
+    await api.bulkWrite('athena_components', [{ _id: forged }]);
+    const after = (await api.backup()).id;
+    await must(['pin', after, '--reason', forged, '--data', fixture.dataDir], { settings: fixture.settings });
+    const [place, settings] = connections['on a running service']();
+    for (const args of [['keys', 'list'], ['list'], ['diff', before, after]]) {
+      const { stdout } = await must([...args, ...place], { settings });
+      assert.ok(stdout.includes(plain), stdout);
+      assert.doesNotMatch(stdout, /^marker|[^\n\P{Cc}]/mu);
+    }
+    // What a service says, whichever it is.
+    const forger = createServer((request, response) => {
+      response.writeHead(request.url.includes('/jobs/') ? 404 : 200, { 'content-type': 'application/json' });
+      const told = { state: forged, message: forged, error: { message: forged }, waits: forged };
+      response.end(JSON.stringify({ jobs: [told], schedules: [told], drills: [{ verdict: forged }], entries: [{ action: forged }], ...told, error: 'not_found' }));
+    });
+    await new Promise((resolve) => { forger.listen(0, '127.0.0.1', resolve); });
+    const there = ['--url', `http://127.0.0.1:${forger.address().port}`, '--key', 'a:b'];
+    for (const args of [['jobs'], ['jobs', 'x'], ['schedules', 'list'], ['schedules', 'show', 'x'], ['drill', '--list'], ['audit', 'list']]) {
+      const { stdout, stderr } = await run([...args, ...there]);
+      assert.ok((stdout + stderr).includes(plain), `${args}: ${stdout}${stderr}`);
+      assert.doesNotMatch(stdout + stderr, /^marker|[^\n\P{Cc}]/mu);
+    }
+    forger.close();
+  });
+
   it('says so when the service or the credentials are not there', async () => {
     for (const [url, key] of [['http://127.0.0.1:9', 'a:b'], [fixture.url, 'a:b'], ['nonsense', 'a:b'], [fixture.url, 'nonsense']]) {
       const { code, stdout, stderr } = await run(['list', '--url', url, '--key', key]);

@@ -1,5 +1,6 @@
 // Backups by schedule: the default one, those that users make, and what becomes of their runs.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import { eventually, run } from '../../scripts/lib/davenport.mjs';
@@ -189,6 +190,29 @@ describe('schedules', () => {
     assert.equal((await lastRun(prune.id)).outcome, 'succeeded');
     assert.deepEqual(await backups(), [latest]);
     await restart({ DAVENPORT_RETENTION_PRESET: 'none', DAVENPORT_RETENTION_KEEP_LAST: '0' });
+  });
+
+  it('are run on the command line up to the end of that very run', async () => {
+    // Another run stands in the schedule: it ended well before, or has begun meanwhile.
+    for (const other of ['succeeded', 'running']) {
+      let looks = 0;
+      const service = createServer((request, response) => {
+        const answer = () => {
+          if (request.url.endsWith('/run')) return { message: 'in-progress', job: 'mine' };
+          if (!request.url.endsWith('/jobs/mine')) return { id: 's', last_run: { job: 'another', outcome: other } };
+          looks += 1;
+          return { id: 'mine', state: looks < 3 ? 'running' : 'failed', created_timestamp: 1, error: { message: 'no disk' } };
+        };
+        response.writeHead(request.method === 'POST' ? 202 : 200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(answer()));
+      });
+      await new Promise((resolve) => { service.listen(0, '127.0.0.1', resolve); });
+      const there = ['--url', `http://127.0.0.1:${service.address().port}`, '--key', 'a:b'];
+      const { code, stdout } = await run(['schedules', 'run', 's', '--json', ...there]);
+      service.close();
+      assert.deepEqual([code, looks], [1, 3], stdout);
+      assert.deepEqual(JSON.parse(stdout).last_run, { ts_started: 1, job: 'mine', outcome: 'failed', message: 'no disk' });
+    }
   });
 
   it('work on the command line', async () => {

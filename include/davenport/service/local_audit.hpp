@@ -9,7 +9,8 @@
 // Lines of the audit log for what happens without a request.
 namespace davenport::service {
 
-// By the user of the operating system who runs this program, at its command line.
+// By the user of the operating system who runs this program, at its command line. The target is
+// what was typed: see audit_target().
 audit::Event command_line_event(std::string_view action, std::string_view target = {});
 // By the service on its own.
 audit::Event service_event(std::string_view action, std::string_view target = {});
