@@ -73,7 +73,8 @@ inline constexpr std::int64_t postponed_ms = 3'600'000;
 Result<> plan_next(Schedule& schedule, std::int64_t after_ms);
 std::int64_t random_delay(const Schedule& schedule);
 // Puts right what lies further ahead than a right clock can have put it: a clock was wrong, here or
-// at another instance. Returns whether anything did.
+// at another instance. A next time is planned anew at most once a day: where clocks differ for
+// long, instances would do so again and again, and run each time. Returns whether anything did.
 bool bring_back(ScheduleDocument& document, std::int64_t now_ms, const Options& options);
 
 }  // namespace davenport::schedules

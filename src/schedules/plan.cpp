@@ -1,7 +1,11 @@
+#include "davenport/base/clock.hpp"
 #include "davenport/base/random.hpp"
 #include "davenport/schedules/cron.hpp"
 #include "durable_scheduler.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
 #include <cstring>
 
 namespace davenport::schedules {
@@ -12,6 +16,9 @@ namespace {
 // once they are over, so a clock that is a little ahead plans the next ones a little early.
 constexpr std::int64_t start_tolerance_ms = 60'000;
 constexpr std::int64_t plan_tolerance_ms = 3'600'000;
+// Who sees a time too far ahead can't tell a clock that was wrong from being behind: then a right
+// instance runs for the time that was planned anew, and plans the next one as before.
+constexpr std::int64_t bring_back_pause_ms = 24 * 3'600'000;
 
 }  // namespace
 
@@ -58,7 +65,16 @@ bool bring_back(ScheduleDocument& document, std::int64_t now_ms, const Options& 
     if (schedule.cron.empty() || schedule.state != State::active) return changed;
     Schedule latest = schedule;
     if (!plan_next(latest, now_ms + plan_tolerance_ms)) return changed;  // such as an unknown zone
-    if (schedule.due_ms <= latest.due_ms || !plan_next(schedule, now_ms)) return changed;
+    if (schedule.due_ms <= latest.due_ms) return changed;
+    if (std::abs(now_ms - document.brought_back_ms) < bring_back_pause_ms) {
+        spdlog::warn(
+            "the schedule {} is planned for {}, later than by this machine's clock, though it was "
+            "planned anew a short while ago: the clocks of instances differ",
+            schedule.id, to_rfc3339(schedule.due_ms));
+        return changed;
+    }
+    if (!plan_next(schedule, now_ms)) return changed;
+    document.brought_back_ms = now_ms;
     // The time may have been run for already, by the wrong clock.
     document.plan = random_token(10);
     return true;

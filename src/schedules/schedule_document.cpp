@@ -124,7 +124,8 @@ json::object to_body(const ScheduleDocument& document, const Options& options) {
                       {"creation", document.creation},
                       {"plan", document.plan},
                       {"done_ms", document.done_ms},
-                      {"retry_ms", document.retry_ms}};
+                      {"retry_ms", document.retry_ms},
+                      {"brought_back_ms", document.brought_back_ms}};
     if (schedule.last_run) body["last_run"] = to_object(*schedule.last_run);
     if (document.claim) body["claim"] = to_object(*document.claim);
     // Indexed; who has nothing to wait for is left out of the index.
@@ -160,6 +161,7 @@ Result<ScheduleDocument> from_record(documents::Record record) {
     document.plan = text_or(body, "plan");
     document.done_ms = number_or_zero(body, "done_ms");
     document.retry_ms = number_or_zero(body, "retry_ms");
+    document.brought_back_ms = number_or_zero(body, "brought_back_ms");
     if (const auto* claim = object_member(body, "claim")) document.claim = claim_of(*claim);
     if (document.claim && document.claim->retry_ms != 0) schedule.waits = document.claim->why;
     return document;

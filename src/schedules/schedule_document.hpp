@@ -28,6 +28,7 @@ struct ScheduleDocument {
     std::string plan;           // random; tells runs planned anew from earlier ones of their times
     std::int64_t done_ms = 0;   // when the one time was over
     std::int64_t retry_ms = 0;  // 0 = no trouble; else when the next time may be computed again
+    std::int64_t brought_back_ms = 0;  // when its next time was last planned anew; 0 = never
     std::optional<Claim> claim;
 };
 

@@ -67,6 +67,29 @@ TEST_CASE("another instance's clock far ahead is noticed, too") {
     CHECK(fixture.scheduler->get("s")->due_ms < start_ms + day_ms);
 }
 
+TEST_CASE("an instance whose clock is behind does not make the others run again and again") {
+    Fixture fixture;
+    // It may be the same on all of them, or only come back to life.
+    const auto behind_ms = GENERATE(8 * day_ms, 2 * day_ms, years_ms);
+    REQUIRE(fixture.scheduler->create(every("0 12 * * 1")));
+    fixture.advance(8 * day_ms);
+    REQUIRE(fixture.work.begun() == 1);
+
+    Fixture other;
+    other.clock.advance(8 * day_ms - behind_ms);
+    auto behind = make_scheduler(*fixture.control, other.clock);
+    behind->handle("work", other.work.handler());
+    for (int minutes = 0; minutes < 36 * 60; minutes += 10) {
+        settle(*behind);
+        fixture.advance(10 * minute_ms);
+        other.clock.advance(10 * minute_ms);
+    }
+    CHECK(fixture.work.begun() <= 3);
+    CHECK(other.work.begun() == 0);
+    // The right one's plan stands.
+    CHECK(fixture.scheduler->get("s")->due_ms > start_ms + 9 * day_ms);
+}
+
 TEST_CASE("a clock that is a little ahead changes no plan") {
     Fixture fixture;
     REQUIRE(fixture.scheduler->create(every("0 * * * *")));

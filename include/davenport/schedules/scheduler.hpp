@@ -108,7 +108,8 @@ struct Options {
 //   - Times that pass while no instance runs, or none has a handler for the kind, are made up for
 //     once, all of them together. What passes while a schedule is paused is not.
 //   - What lies further ahead than a right clock can have put it (the next time of a cron
-//     expression, a start that was begun or left for later) is planned anew, within ten minutes.
+//     expression, a start that was begun or left for later) is planned anew, within ten minutes,
+//     next times at most once a day.
 //   - A handler's failure is recorded as the last run; the next time stays.
 //   - A planned start whose error may pass (ErrorTraits::worth_retry, such as `cancelled` because
 //   something else runs) is left for later: tried again soon, for as long as it takes, unless the
