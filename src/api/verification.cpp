@@ -13,12 +13,8 @@ class Checks {
     explicit Checks(const Surroundings& surroundings) : service_(surroundings.service) {}
 
     http::Response verify(const std::vector<std::string>& ids) const {
-        // It may take hours; the service's end does not wait for it.
         const auto verification =
-            service_.vault().verify(ids, [this](std::uint64_t, std::uint64_t) -> Result<> {
-                if (!service_.monitor().draining()) return {};
-                return fail(ErrorCode::cancelled, "the service is stopping");
-            });
+            service_.vault().verify(ids, [this](auto, auto) { return go_on(); });
         if (!verification && verification.error().code == ErrorCode::not_found)
             return missing_answer();
         if (!verification) return error_answer(verification.error());
@@ -26,8 +22,9 @@ class Checks {
     }
 
     http::Response diff(const http::Request& request) const {
-        const auto compared = service::diff_to_json(service_.vault(), request.capture("id"),
-                                                    request.capture("other"), listed_differences);
+        const auto compared =
+            service::diff_to_json(service_.vault(), request.capture("id"), request.capture("other"),
+                                  listed_differences, [this] { return go_on(); });
         if (!compared && (compared.error().code == ErrorCode::not_found ||
                           compared.error().code == ErrorCode::invalid_argument))
             return missing_answer();
@@ -36,6 +33,12 @@ class Checks {
     }
 
   private:
+    // A check may take hours; the service's end does not wait for it.
+    Result<> go_on() const {
+        if (!service_.monitor().draining()) return {};
+        return fail(ErrorCode::cancelled, "the service is stopping");
+    }
+
     service::Service& service_;
 };
 

@@ -57,7 +57,7 @@ class Drill {
                                    .count();
         // Where the drill itself was stopped, as by a full disk, there is nothing to compare.
         if (!stopped_) DAVENPORT_TRY(compare_all(*manifest));
-        if (!findings_.recoverable()) explain();
+        if (!findings_.recoverable()) DAVENPORT_TRY(explain());
         return std::move(findings_);
     }
 
@@ -148,6 +148,7 @@ class Drill {
         return tell_last();
     }
 
+    // Once nothing is restored or compared any more, only a stop ends the drill.
     Result<> tell_last() {
         auto told = tell();
         if (!told && told.error().code != ErrorCode::cancelled) return {};
@@ -155,13 +156,18 @@ class Drill {
     }
 
     // Damage in the vault, by name and with the documents that it concerns.
-    void explain() {
-        const auto verified = vault_.verify({std::string(backup_id_)}, {});
-        if (!verified) return because(fmt::format("verify: {}", verified.error().message));
+    Result<> explain() {
+        const auto verified =
+            vault_.verify({std::string(backup_id_)}, [this](auto, auto) { return tell_last(); });
+        if (!verified && verified.error().code == ErrorCode::cancelled)
+            return fail(verified.error());
+        if (!verified) because(fmt::format("verify: {}", verified.error().message));
+        if (!verified) return {};
         for (const vault::Finding& finding : verified->findings)
             because(fmt::format("verify: {}{}{}: {}", finding.database,
                                 finding.database.empty() ? "" : ", ", finding.object,
                                 finding.message));
+        return {};
     }
 
     const vault::Vault& vault_;

@@ -3,7 +3,9 @@
 #include "davenport/documents/records.hpp"
 #include "davenport/drills/report.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace davenport::drills {
 namespace {
@@ -11,6 +13,7 @@ namespace {
 constexpr std::string_view by_time = "drill_reports_by_time";
 constexpr std::string_view by_verdict = "drill_reports_by_verdict";
 constexpr std::uint64_t removal_page = 100;
+constexpr std::int64_t tolerance_ms = 5 * 60'000;  // between clocks
 
 std::string document_id(std::string_view id) {
     return fmt::format("drill-report/{}", id);
@@ -25,21 +28,15 @@ documents::Query newest_first(std::uint64_t limit) {
     return query;
 }
 
-documents::Query newest_of(std::string_view verdict) {
-    documents::Query query = newest_first(1);
-    query.index = by_verdict;
-    query.equals.push_back(documents::query_text(verdict));
-    return query;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Reports>> Reports::open(std::shared_ptr<documents::Database> control) {
+Result<std::unique_ptr<Reports>> Reports::open(std::shared_ptr<documents::Database> control,
+                                               const Clock& clock) {
     const std::array<std::string, 2> times{"type", "finished_ms"};
     const std::array<std::string, 3> verdicts{"type", "verdict", "finished_ms"};
     DAVENPORT_TRY(control->ensure_index(by_time, times));
     DAVENPORT_TRY(control->ensure_index(by_verdict, verdicts));
-    return std::make_unique<Reports>(std::move(control));
+    return std::make_unique<Reports>(std::move(control), clock);
 }
 
 Result<> Reports::add(const std::string& id, const std::string& text, std::uint64_t keep) {
@@ -56,12 +53,35 @@ Result<> Reports::add(const std::string& id, const std::string& text, std::uint6
     return remove_beyond(keep, document_id(id));
 }
 
+std::int64_t Reports::latest_ms() const {
+    return clock_.now_ms() + tolerance_ms;
+}
+
+// The only one, or none.
+Result<std::vector<documents::Document>> Reports::newest_of(std::string_view verdict) {
+    documents::Query query = newest_first(1);
+    query.index = by_verdict;
+    query.equals.push_back(documents::query_text(verdict));
+    query.to = std::to_string(latest_ms());
+    DAVENPORT_ASSIGN(auto found, control_->find(query));
+    if (!found.empty()) return found;
+    query.to.reset();
+    return control_->find(query);
+}
+
 // `added` stays whatever its time: the clock may have been set back.
 Result<> Reports::remove_beyond(std::uint64_t keep, std::string_view added) {
-    DAVENPORT_ASSIGN(const auto success, control_->find(newest_of(recoverable)));
-    documents::Query query = newest_first(removal_page);
-    query.skip = keep;
-    DAVENPORT_ASSIGN(const auto old, control_->find(query));
+    DAVENPORT_ASSIGN(const auto success, newest_of(recoverable));
+    documents::Query past = newest_first(removal_page);
+    past.to = std::to_string(latest_ms());
+    past.skip = keep;
+    documents::Query ahead = newest_first(removal_page);
+    ahead.from = std::to_string(latest_ms() + 1);
+    DAVENPORT_ASSIGN(const std::uint64_t others, control_->count(past));
+    ahead.skip = keep - std::min(keep, others);
+    DAVENPORT_ASSIGN(auto old, control_->find(past));
+    DAVENPORT_ASSIGN(auto wrong, control_->find(ahead));
+    std::move(wrong.begin(), wrong.end(), std::back_inserter(old));
     for (const documents::Document& one : old) {
         if (one.id == added) continue;
         if (!success.empty() && success.front().id == one.id) continue;
@@ -97,7 +117,7 @@ Result<std::vector<Reports::Entry>> Reports::list(std::uint64_t limit) {
 }
 
 Result<std::int64_t> Reports::last(std::string_view verdict) {
-    DAVENPORT_ASSIGN(const auto found, control_->find(newest_of(verdict)));
+    DAVENPORT_ASSIGN(const auto found, newest_of(verdict));
     if (found.empty()) return std::int64_t{0};
     DAVENPORT_ASSIGN(const documents::Record record, documents::to_record(found.front()));
     return integer_member(record.body, "finished_ms").value_or(0);

@@ -147,10 +147,14 @@ void Service::Impl::handle_backups() {
     compaction.run = [this](jobs::Context& context) -> Result<json::object> {
         std::uint64_t segments = 0;
         json::array left_out;
+        const auto beat = [&]() -> Result<> {
+            if (!context.stopping()) return {};
+            return fail(ErrorCode::cancelled, "the service is stopping");
+        };
         for (const std::string& name : protected_databases()) {
-            if (context.stopping()) return fail(ErrorCode::cancelled, "the service is stopping");
+            DAVENPORT_TRY(beat());
             const auto written =
-                vault->compact(name, static_cast<unsigned>(settings.backup.max_segments));
+                vault->compact(name, static_cast<unsigned>(settings.backup.max_segments), beat);
             // A machine that can't read its backups can't merge them; who can, may.
             if (!written && written.error().code == ErrorCode::locked) {
                 spdlog::info("segments of {} are not merged: {}", name, written.error().message);

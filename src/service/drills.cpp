@@ -41,7 +41,8 @@ std::string id_of(std::string_view run_id) {
 Result<std::unique_ptr<Drills>> Drills::open(std::shared_ptr<documents::Database> control,
                                              Parts parts) {
     std::unique_ptr<Drills> drills(new Drills(std::move(parts)));
-    DAVENPORT_ASSIGN(drills->reports_, drills::Reports::open(std::move(control)));
+    DAVENPORT_ASSIGN(drills->reports_,
+                     drills::Reports::open(std::move(control), drills->parts_.clock));
     return drills;
 }
 

@@ -86,12 +86,15 @@ json::object to_json(const std::vector<rbac::KeyInfo>& keys) {
 }
 
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
-                                  std::string_view after, std::uint64_t listed) {
+                                  std::string_view after, std::uint64_t listed,
+                                  const std::function<Result<>()>& beat) {
     static constexpr const char* names[] = {"added", "changed", "removed"};
     std::array<std::uint64_t, 3> counts{};
     std::uint64_t all = 0;
     json::array rows;
     DAVENPORT_TRY(vault.diff(before, after, [&](const vault::Difference& difference) -> Result<> {
+        if (beat)
+            if (auto went_on = beat(); !went_on) return went_on;
         const auto kind = static_cast<std::size_t>(difference.kind);
         ++counts[kind];
         if (all++ < listed)

@@ -22,13 +22,15 @@ std::size_t choose_start(const std::vector<SegmentReference>& segments, std::siz
 // Merges into one segment; nullopt when no record is left.
 Result<std::optional<SegmentReference>> write_merged(Vault& vault,
                                                      const std::vector<SegmentReference>& inputs,
-                                                     Tombstones tombstones) {
+                                                     Tombstones tombstones,
+                                                     const std::function<Result<>()>& beat) {
     DAVENPORT_ASSIGN(auto readers, open_all(vault.store(), inputs, &vault.keys()));
     const auto cursor = merge(std::move(readers), tombstones);
     DAVENPORT_ASSIGN(const Record* record, cursor->next());
     if (!record) return std::optional<SegmentReference>();
     DAVENPORT_ASSIGN(const auto writer, vault.create_segment());
     while (record) {
+        if (beat) DAVENPORT_TRY(beat());
         DAVENPORT_TRY(writer->append(*record));
         DAVENPORT_ASSIGN(record, cursor->next());
     }
@@ -44,7 +46,8 @@ Result<> write_note(blobs::BlobStore& store, const CompactionNote& note, const S
 
 }  // namespace
 
-Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments) {
+Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments,
+                                const std::function<Result<>()>& beat) {
     if (max_segments == 0)
         return fail(ErrorCode::invalid_argument, "a database needs at least one segment");
     const std::shared_lock collection(impl_->collection);
@@ -61,7 +64,7 @@ Result<unsigned> Vault::compact(std::string_view database, unsigned max_segments
         note.oldest = start == 0 && !base->includes(with_tombstones);
         DAVENPORT_ASSIGN(
             note.output,
-            write_merged(*this, inputs, note.oldest ? Tombstones::hide : Tombstones::show));
+            write_merged(*this, inputs, note.oldest ? Tombstones::hide : Tombstones::show, beat));
         DAVENPORT_TRY(write_note(*impl_->store, note, impl_->signing.key.get()));
         if (note.output) ++written;
     }

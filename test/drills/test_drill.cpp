@@ -434,6 +434,24 @@ TEST_CASE("a drill that is stopped says so, and never that all is well") {
     }
 }
 
+TEST_CASE("a drill that looks for the damage it has found stops, too") {
+    Setting setting;
+    std::filesystem::remove(setting.path(setting.blobs("attachments/").front()));
+    const auto scratch = documents::make_memory();
+    std::optional<drills::Progress> last;
+    const auto drilled = drills::run(
+        *setting.vault, "backup", *scratch, [&](const drills::Progress& now) -> Result<> {
+            // What is looked for brings the drill no further.
+            const bool looking = last && now.step == drills::Progress::Step::comparing &&
+                                 now.done == last->done && now.bytes == last->bytes;
+            last = now;
+            if (looking) return fail(ErrorCode::cancelled, "the service is stopping");
+            return {};
+        });
+    REQUIRE_FALSE(drilled);
+    CHECK(drilled.error().code == ErrorCode::cancelled);
+}
+
 TEST_CASE("a backup that is not there or has a damaged manifest is not recoverable") {
     Setting setting;
     const auto scratch = documents::make_memory();

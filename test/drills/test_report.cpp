@@ -3,12 +3,14 @@
 
 #include "davenport/base/clock.hpp"
 #include "support/control_database.hpp"
+#include "support/manual_clock.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace davenport;
 using davenport::test::ControlDatabase;
 using davenport::test::Engine;
+using davenport::test::ManualClock;
 
 namespace {
 
@@ -71,7 +73,9 @@ TEST_CASE("a report that was changed, or signed by somebody else, is none") {
 TEST_CASE("reports are kept, the newest of them and the last good one") {
     const SigningKey key = SigningKey::generate();
     ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
-    const auto reports = drills::Reports::open(*control);
+    ManualClock clock;
+    clock.advance(3'600'000);
+    const auto reports = drills::Reports::open(*control, clock);
     REQUIRE(reports);
     CHECK((*reports)->last(drills::recoverable).value() == 0);
     for (int i = 0; i < 6; ++i) {
@@ -100,4 +104,30 @@ TEST_CASE("reports are kept, the newest of them and the last good one") {
     REQUIRE((*reports)->add("drill_5", drills::sign(good_report("drill_5"), key), 3));
     CHECK((*reports)->get("drill_5").value() == text);
     CHECK_FALSE((*reports)->add("drill_6", "nonsense", 3));
+}
+
+TEST_CASE("a report of a clock that was ahead hides no other one, and goes before them") {
+    const SigningKey key = SigningKey::generate();
+    ControlDatabase control(GENERATE(Engine::memory, Engine::embedded));
+    ManualClock clock;
+    clock.advance(3'600'000);
+    const auto reports = drills::Reports::open(*control, clock);
+    REQUIRE(reports);
+    const auto add = [&](const char* id, std::int64_t finished_ms, std::uint64_t keep) {
+        drills::Report report = good_report(id);
+        report.finished_ms = finished_ms;
+        REQUIRE((*reports)->add(id, drills::sign(report, key), keep));
+    };
+    const auto last = [&] { return (*reports)->last(drills::recoverable).value(); };
+    const std::int64_t now = clock.now_ms();
+    const std::int64_t ahead = now + 86'400'000'000;
+    add("drill_ahead", ahead, 2);
+    CHECK(last() == ahead);  // there is no other one
+    add("drill_1", now, 2);
+    CHECK(last() == now);
+    CHECK((*reports)->get("drill_ahead"));
+    add("drill_2", now + 60'000, 2);  // another instance's clock is a little ahead
+    CHECK(last() == now + 60'000);
+    CHECK((*reports)->get("drill_1"));
+    CHECK((*reports)->get("drill_ahead").error().code == ErrorCode::not_found);
 }

@@ -93,6 +93,23 @@ TEST_CASE("compacting to one segment drops tombstones, unless they were asked fo
     CHECK(must(drain(*must(vault->documents(*base)))) == Records{document("b", "1")});
 }
 
+TEST_CASE("a compaction that is stopped leaves nothing, and can be made again") {
+    Disk disk;
+    const auto vault = disk.open();
+    add_backup(*vault, 1, {document("a", "1"), document("b", "1")});
+    add_backup(*vault, 2, {document("c", "1")});
+    int asked = 0;
+    const auto stopped = vault->compact("db", 1, [&]() -> Result<> {
+        if (++asked < 2) return {};
+        return fail(ErrorCode::cancelled, "stopped");
+    });
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().code == ErrorCode::cancelled);
+    CHECK(disk.names("segments/").size() == 2);
+    CHECK(disk.names("compactions/").empty());
+    CHECK(must(vault->compact("db", 1)) == 1);
+}
+
 TEST_CASE("compaction higher up keeps the tombstones that hide older documents") {
     Disk disk;
     const auto vault = disk.open();

@@ -223,8 +223,10 @@ class Vault {
 
     // Merges adjacent newer segments of a database (size-tiered) until base_for() would give at
     // most `max_segments`. Returns how many segments it wrote. Safe to interrupt at any point.
-    // `locked` where it would have to read what it has no key for.
-    Result<unsigned> compact(std::string_view database, unsigned max_segments = 8);
+    // `locked` where it would have to read what it has no key for. `beat` is asked before every
+    // record; its error ends it. May be empty.
+    Result<unsigned> compact(std::string_view database, unsigned max_segments = 8,
+                             const std::function<Result<>()>& beat = {});
 
     // Re-reads everything that the given backups need (all backups when empty) and the whole chain.
     // `progress` (raw bytes so far, raw bytes in all) may be empty; its error ends it.
