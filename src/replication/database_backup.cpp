@@ -5,6 +5,8 @@
 
 #include "davenport/vault/revisions.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -177,9 +179,21 @@ Result<bool> DatabaseBackup::is_out_of_reach() {
 
 Result<> DatabaseBackup::copy_changes() {
     DAVENPORT_TRY(copy_on_base());
-    if (!base_ || count_fits()) return {};
-    forget_base();
-    return copy_on_base();
+    if (base_ && !count_fits()) {
+        spdlog::warn(
+            "the backup of {} on the one before holds {} documents, {} says it has {}: "
+            "everything is read anew",
+            entry_.name, entry_.documents, entry_.name, snapshot_->info().documents);
+        forget_base();
+        DAVENPORT_TRY(copy_on_base());
+    }
+    // All that the database gave is there; its own count may be wrong for long.
+    if (!count_fits())
+        spdlog::warn(
+            "the backup of {} holds all {} documents that were read, though {} says it "
+            "has {}",
+            entry_.name, entry_.documents, entry_.name, snapshot_->info().documents);
+    return {};
 }
 
 // Everything is read, then; a segment that was written is garbage.

@@ -2,6 +2,11 @@
 #include "support/faulty_blob_store.hpp"
 #include "support/forwarding_store.hpp"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
 using namespace davenport;
 using namespace davenport::test;
 using replication::back_up;
@@ -73,6 +78,19 @@ class RepeatingSnapshot : public ForwardingSnapshot {
         DAVENPORT_ASSIGN(auto cursor, inner_->changes({}));
         return ChangedDocuments{std::move(cursor), documents::Order::by_sequence};
     }
+};
+
+// The same, and says that there is one document less than there is.
+class MiscountingSnapshot final : public RepeatingSnapshot {
+  public:
+    explicit MiscountingSnapshot(std::unique_ptr<documents::Snapshot> inner)
+        : RepeatingSnapshot(std::move(inner)), info_(inner_->info()) {
+        --info_.documents;
+    }
+    const documents::DatabaseInfo& info() const override { return info_; }
+
+  private:
+    documents::DatabaseInfo info_;
 };
 
 // The same, and counts the attachments that are fetched.
@@ -165,6 +183,38 @@ TEST_CASE("a database that has no use for the last sequence is backed up in full
                   manifest.databases[0].segments.back().records >=
               now.size());
     }
+}
+
+TEST_CASE("a database whose own count stays wrong is backed up, with a warning") {
+    auto engine = make_engine("memory");
+    const CountingClock clock;
+    auto vault = memory_vault(clock);
+    must(engine.store->create("things"));
+    fill(*must(engine.store->open("things")), 0);
+    auto wrong = with_snapshots<MiscountingSnapshot>(*engine.store);
+    std::ostringstream log;
+    const auto usual = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+    const auto first = back_up(wrong, *vault, clock, options_for("1"), {});
+    const std::string of_first = log.str();
+    const auto second = back_up(wrong, *vault, clock, options_for("2"), {});
+    const auto right = back_up(*engine.store, *vault, clock, options_for("3"), {});
+    spdlog::set_default_logger(usual);
+    const auto count = contents(*engine.store, "things").size();
+    for (const auto* backup : {&first, &second, &right})
+        CHECK(must(*backup).databases[0].documents == count);
+    const std::string kept = fmt::format(
+        "holds all {} documents that were read, though things "
+        "says it has {}\n",
+        count, count - 1);
+    CHECK(of_first.find(kept) != std::string::npos);
+    CHECK(of_first.find("everything is read anew") == std::string::npos);
+    const std::string of_second = log.str().substr(of_first.size());
+    CHECK(of_second.find(fmt::format("holds {} documents, things says it has {}: everything is "
+                                     "read anew\n",
+                                     count, count - 1)) != std::string::npos);
+    CHECK(of_second.ends_with(kept));
 }
 
 TEST_CASE("a backup cancelled at any point leaves nothing but garbage") {
