@@ -72,6 +72,11 @@ void add_counts(std::string& lines, const json::object& report) {
                            number(*row, "attachments"), number(*row, "differences"));
 }
 
+std::string duration_text(std::uint64_t milliseconds) {
+    if (milliseconds < 10'000) return fmt::format("{} ms", milliseconds);
+    return fmt::format("{:.1f} s", static_cast<double>(milliseconds) / 1000);
+}
+
 void add_faults(std::string& lines, const json::object& report) {
     if (const json::array* reasons = array_member(report, "reasons"))
         for (const json::value& reason : *reasons)
@@ -150,10 +155,10 @@ std::string to_lines(const json::object& report) {
     add_counts(lines, report);
     if (const json::object* point = object_member(report, "recovery_point"))
         fmt::format_to(std::back_inserter(lines),
-                       "restored in {:.1f} s, {:.1f} s in all; the state is that of {}, {} s old\n",
-                       static_cast<double>(number(report, "restore_ms")) / 1000,
-                       static_cast<double>(number(report, "total_ms")) / 1000,
-                       text_or(*point, "from"), number(*point, "age_secs"));
+                       "restored in {}, {} in all; the state is that of {}, {} s old\n",
+                       duration_text(number(report, "restore_ms")),
+                       duration_text(number(report, "total_ms")), text_or(*point, "from"),
+                       number(*point, "age_secs"));
     if (const std::string left = text_or(report, "left_behind"); !left.empty())
         fmt::format_to(std::back_inserter(lines), "scratch databases were left behind: {}\n", left);
     return lines;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-// The keeper thread: renews the leases of jobs that run or wait for a worker, writes their progress,
-// hands endings that failed back to the workers, and looks for jobs that were submitted elsewhere or
-// abandoned.
+// The keeper thread: renews the leases of jobs that run or wait for a worker, writes their
+// progress, hands endings that failed back to the workers, and looks for jobs that were submitted
+// elsewhere or abandoned.
 namespace davenport::jobs {
 
 using std::chrono::milliseconds;
@@ -16,7 +16,7 @@ namespace {
 constexpr milliseconds progress_every{1000};
 constexpr std::chrono::hours sweep_every{1};
 constexpr std::uint64_t sweep_limit = 500;
-constexpr std::uint64_t scan_limit = 1000;  // jobs of one state looked at in one scan
+constexpr std::uint64_t scan_limit = 1000;     // jobs of one state looked at in one scan
 constexpr std::size_t renewals_at_once = 100;  // then it is the running jobs' turn again
 
 }  // namespace
@@ -92,7 +92,8 @@ void JobRunner::renew_waiting() {
         const auto work = std::find_if(ready_.begin(), ready_.end(), [&](const Work& one) {
             return !one.ending && one.document.job.id == document.job.id;
         });
-        if (work == ready_.end()) continue;  // a worker has it; the next scan helps if we were faster
+        if (work == ready_.end())
+            continue;  // a worker has it; the next scan helps if we were faster
         if (written) {
             work->document.revision = std::move(document.revision);
             work->renewed = began;
