@@ -6,7 +6,10 @@
 #include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 using namespace davenport;
 using namespace std::chrono_literals;
@@ -85,8 +88,22 @@ TEST_CASE("a drill waits for what removes backups") {
     const test::TemporaryDirectory directory;
     const auto service = open_service(directory, Service::Background::jobs);
     const std::string id = back_up(*service);
-    // Of a kind that this service does not know, so that it begins when the test wants.
-    REQUIRE(service->jobs().submit({"removal", "removes", "backup-restore", {}}));
+    // Of a kind that this service does not know, so that it takes as long as the test wants.
+    std::atomic<bool> removes = false, may_end = false;
+    jobs::Options options;
+    options.place = read_file(directory / "data/place", 100).value();
+    const auto runner = jobs::Runner::create(control_of(*service), service->clock(), options);
+    REQUIRE(runner);
+    (*runner)->handle("removes", {[&](jobs::Context& context) -> Result<json::object> {
+                                      removes = true;
+                                      while (!may_end && !context.stopping())
+                                          std::this_thread::sleep_for(1ms);
+                                      return json::object();
+                                  },
+                                  {}});
+    REQUIRE((*runner)->start());
+    REQUIRE((*runner)->submit({"removal", "removes", "backup-restore", {}}));
+    REQUIRE(eventually([&] { return removes.load(); }));
     const auto drill = service->drills().start({id, "", "", "test"});
     REQUIRE(drill);
     REQUIRE(eventually([&] {
@@ -96,14 +113,7 @@ TEST_CASE("a drill waits for what removes backups") {
     const auto waited = service->drills().wait(*drill, 500ms);
     REQUIRE_FALSE(waited);
     CHECK(waited.error().code == ErrorCode::timeout);
-
-    jobs::Options options;
-    options.place = read_file(directory / "data/place", 100).value();
-    const auto runner = jobs::Runner::create(control_of(*service), service->clock(), options);
-    REQUIRE(runner);
-    (*runner)->handle("removes",
-                      {[](jobs::Context&) -> Result<json::object> { return json::object(); }, {}});
-    REQUIRE((*runner)->start());
+    may_end = true;
     const auto ended = service->drills().wait(*drill, 60s);
     REQUIRE(ended);
     CHECK(ended->state == jobs::State::succeeded);
