@@ -167,6 +167,7 @@ int run(const CommonOptions& options) {
     // Requests first, then jobs; and some time to close what is open.
     tell_stopping(2 * deadline + std::chrono::seconds(30));
     if (!(*server)->drain(deadline)) spdlog::warn("some requests did not finish in time");
+    (*service)->begin_stop();  // the last handlers may be waiting for CouchDB
     server->reset();
     (*service)->stop(deadline);
     return exit_success;

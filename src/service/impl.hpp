@@ -17,6 +17,7 @@
 #include "trusted_time.hpp"
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 namespace davenport::service {
@@ -46,6 +47,8 @@ struct Service::Impl {
     std::shared_ptr<Reserve> reserve;  // the stores write through it
     metrics::Registry metrics;
     OutcomeCounts outcomes{metrics};
+
+    std::stop_source ending;  // nobody waits for a CouchDB that is away any more
 
     // In the order of their needs: destroyed from the last to the first.
     std::unique_ptr<documents::DocumentStore> documents;

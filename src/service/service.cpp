@@ -39,7 +39,7 @@ Result<std::unique_ptr<documents::DocumentStore>> open_embedded_store(
 // The databases there are the console's own: a missing one is an error of the backup, not ours to
 // create.
 Result<std::unique_ptr<documents::DocumentStore>> open_couchdb_store(
-    const config::Settings& settings) {
+    const config::Settings& settings, std::stop_token ending) {
     documents::CouchdbOptions options;
     options.url = settings.databases.couchdb_url;
     options.user = settings.databases.couchdb_user;
@@ -47,6 +47,8 @@ Result<std::unique_ptr<documents::DocumentStore>> open_couchdb_store(
     options.ca_file = settings.databases.couchdb_ca_file;
     if (settings.databases.couchdb_login == "cookie")
         options.login = documents::CouchdbOptions::Login::cookie;
+
+    options.ending = std::move(ending);
 
     // A job waits for a server that is away for a while; a start says soon that there is none.
     documents::CouchdbOptions impatient = options;
@@ -180,7 +182,7 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
         for (const std::string& name : impl->protected_databases())
             DAVENPORT_TRY(impl->documents->open_or_create(name));
     } else {
-        DAVENPORT_ASSIGN(impl->documents, open_couchdb_store(settings));
+        DAVENPORT_ASSIGN(impl->documents, open_couchdb_store(settings, impl->ending.get_token()));
     }
     impl->documents = measured(std::move(impl->documents), impl->metrics);
     DAVENPORT_ASSIGN(impl->control, impl->documents->open_or_create(control_database));
@@ -271,7 +273,13 @@ Result<std::unique_ptr<Service>> Service::open_with(const config::Settings& sett
     return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
 
+void Service::begin_stop() {
+    impl_->ending.request_stop();
+    if (impl_->runner) impl_->runner->stop(std::chrono::milliseconds(0));
+}
+
 void Service::stop(std::chrono::milliseconds deadline) {
+    begin_stop();
     if (impl_->scheduler) impl_->scheduler->stop(deadline);
     if (impl_->runner) impl_->runner->stop(deadline);
     if (impl_->deliveries) impl_->deliveries->stop();

@@ -278,3 +278,41 @@ TEST_CASE("couchdb client: a server that says nothing more") {
           ErrorCode::timeout);
     over.open();
 }
+
+TEST_CASE("couchdb client: in a hurry nobody waits for a server that is away") {
+    Gate over;
+    ScriptedServer server([&](Connection& connection) {
+        while (const auto seen = connection.read()) {
+            if (seen->path == "/silent") over.wait();
+            if (seen->path == "/begun")
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n1234");
+            if (seen->path == "/well") connection.answer(200, "{}");
+            if (seen->path == "/busy") connection.answer(503, busy, "Retry-After: 3600\r\n");
+        }
+    });
+    std::stop_source ending;
+    CouchdbOptions options = options_for(server);
+    options.stall_timeout_ms = options.retry_for_ms = 3'600'000;
+    options.ending = ending.get_token();
+    const auto client = client_of(options);
+    const auto begun = client->begin(get("begun"));
+    REQUIRE(begun->head());
+    std::atomic<int> cancelled = 0;
+    std::vector<std::thread> asking;
+    for (const char* path : {"silent", "busy"})
+        asking.emplace_back([&, path] {
+            const auto answer = client->send(get(path));
+            if (!answer && answer.error().code == ErrorCode::cancelled) ++cancelled;
+        });
+    Request waiting = get("silent");
+    waiting.quiet_ms = 3'600'000;
+    const auto quiet = client->begin(waiting);
+    ending.request_stop();
+    for (std::thread& thread : asking) thread.join();
+    CHECK(cancelled == 2);
+    CHECK(error_in(quiet->head()).code == ErrorCode::cancelled);
+    CHECK(error_in(rest_of(*begun)).code == ErrorCode::cancelled);
+    // What a server that is there can do is still done.
+    CHECK(require(client->send(get("well"))).body == "{}");
+    over.open();
+}

@@ -2,6 +2,8 @@
 
 #include "davenport/documents/document_store.hpp"
 
+#include <stop_token>
+
 namespace davenport::documents {
 
 // An Apache CouchDB server or cluster (3.x; any server of its protocol).
@@ -19,6 +21,9 @@ struct CouchdbOptions {
     std::uint64_t max_document_bytes = 256u
                                        << 20;  // of an answer's single document, attachments apart
     std::uint32_t max_connections = 8;
+    // Once it is asked to stop, nobody waits for a server that is away: each request is tried once,
+    // and one that brings no byte for a few seconds is over. What is not answered is `cancelled`.
+    std::stop_token ending{};
 };
 
 // Does not talk to the server yet. invalid_argument when the URL is none, or holds credentials.

@@ -58,7 +58,10 @@ class Service {
     static Result<std::unique_ptr<Service>> open(const config::Settings& settings,
                                                  Background background);
     ~Service();
-    // Stops taking work; running jobs are put back for the next start.
+    // Asks running jobs to stop, and waits for a CouchDB that is away no more: what is under way
+    // ends soon. Returns at once, or in seconds when CouchDB is away.
+    void begin_stop();
+    // The same, and stops taking work; running jobs are put back for the next start.
     void stop(std::chrono::milliseconds deadline);
 
     // Backups. in_progress (detail = id of what runs) while a backup or restore runs anywhere on

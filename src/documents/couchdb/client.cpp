@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 
 namespace davenport::documents::couchdb {
 namespace {
@@ -16,7 +17,8 @@ constexpr std::uint64_t longest_timeout_ms = std::uint64_t{24} * 3'600'000;
 
 class WireClient final : public Client {
   public:
-    explicit WireClient(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+    WireClient(std::shared_ptr<Core> core, std::stop_token ending)
+        : core_(std::move(core)), hurry_(std::move(ending), [this] { core_->loop.hurry(); }) {}
     WireClient(const WireClient&) = delete;
     WireClient& operator=(const WireClient&) = delete;
     ~WireClient() override { core_->loop.stop(); }
@@ -45,6 +47,7 @@ class WireClient final : public Client {
     }
 
     const std::shared_ptr<Core> core_;
+    const std::stop_callback<std::function<void()>> hurry_;
 };
 
 Result<> check(const CouchdbOptions& options) {
@@ -103,7 +106,7 @@ Result<std::shared_ptr<Client>> Client::create(const CouchdbOptions& options) {
         core->login += '}';
     }
     DAVENPORT_TRY(core->loop.start());
-    return std::make_shared<WireClient>(std::move(core));
+    return std::make_shared<WireClient>(std::move(core), options.ending);
 }
 
 }  // namespace davenport::documents::couchdb

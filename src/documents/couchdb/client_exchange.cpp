@@ -31,6 +31,10 @@ Result<Answer> log_in(const std::shared_ptr<Core>& core) {
     return collect(exchange, max_login_answer_bytes);
 }
 
+tl::unexpected<Error> nobody_waits() {
+    return fail(ErrorCode::cancelled, "CouchDB is away, and nobody waits for it any more");
+}
+
 }  // namespace
 
 WireExchange::WireExchange(std::shared_ptr<Core> core, std::shared_ptr<const Request> request,
@@ -93,12 +97,14 @@ Result<> WireExchange::settle() {
             if (identify_ == Identify::yes) core_->session.keep(head);
             if (may_repeat) pause = retry_.after(head);
             if (!pause) return prepare_body(head);
+            if (core_->loop.hurried()) return nobody_waits();
         } else {
             Attempt::Ending ending = attempt_->ending();
             if (!ending.error)
                 return fail(ErrorCode::corrupt, "{}: an answer without a head",
                             core_->endpoint.base);
             if (may_repeat) pause = retry_.after(ending.fate);
+            if (core_->loop.hurried()) return nobody_waits();
             if (!pause) return fail(std::move(*ending.error));
         }
         // The attempt stays until then: an answer that ends leaves its connection to the next one.
@@ -191,6 +197,7 @@ Result<std::size_t> WireExchange::end_of_body() {
         ending.error = Error{
             ErrorCode::unavailable, core_->endpoint.base + ": a packed answer was cut off", {}};
     if (!ending.error) return std::size_t{0};
+    if (core_->loop.hurried()) return nobody_waits();
     if (ending.error->code != ErrorCode::cancelled)
         ending.error->message += fmt::format(" (after {} bytes)", received_);
     return fail(std::move(*ending.error));

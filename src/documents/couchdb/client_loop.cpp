@@ -11,6 +11,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds patience_in_a_hurry{2'000};
+
 Attempt::Ending cancelled() {
     return {Error{ErrorCode::cancelled, "the CouchDB client was closed", {}},
             Attempt::Fate::settled};
@@ -54,6 +56,13 @@ void Loop::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
+void Loop::hurry() {
+    const std::lock_guard lock(mutex_);
+    hurried_ = true;
+    stopped_.notify_all();
+    if (multi_) curl_multi_wakeup(multi_);
+}
+
 void Loop::add(std::shared_ptr<Attempt> attempt) {
     post({Command::Kind::add, std::move(attempt)});
 }
@@ -78,7 +87,8 @@ void Loop::post(Command command) {
 
 bool Loop::sleep_for(milliseconds time) {
     std::unique_lock lock(mutex_);
-    return !stopped_.wait_for(lock, time, [this] { return stopping_; });
+    stopped_.wait_for(lock, time, [this] { return stopping_ || hurried_; });
+    return !stopping_;
 }
 
 void Loop::run() {
@@ -168,7 +178,8 @@ milliseconds Loop::tend() {
         if (transfer->can_go_on())
             if (const CURLcode code = transfer->resume(); code != CURLE_OK)
                 over.emplace_back(attempt, code);
-        const milliseconds left = transfer->patience_left(now);
+        const milliseconds left = hurried_ ? transfer->patience_left(now, patience_in_a_hurry)
+                                           : transfer->patience_left(now);
         if (left.count() <= 0)
             over.emplace_back(attempt, CURLE_OPERATION_TIMEDOUT);
         else

@@ -2,6 +2,7 @@
 
 #include "documents/couchdb/client_transfer.hpp"
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <thread>
@@ -17,13 +18,16 @@ class Loop {
     Loop(const Endpoint& endpoint, std::uint32_t places) : endpoint_(endpoint), places_(places) {}
     ~Loop() { stop(); }
     Result<> start();
-    void stop();  // ends what is under way or waiting as cancelled
+    void stop();   // ends what is under way or waiting as cancelled
+    void hurry();  // from now on: no pauses, and little patience
+    bool hurried() const { return hurried_; }
 
     void add(std::shared_ptr<Attempt> attempt);
     void resume(std::shared_ptr<Attempt> attempt);
     void drop(std::shared_ptr<Attempt> attempt);
 
-    // For a caller that has nothing to do meanwhile; false at once when the loop stops.
+    // For a caller that has nothing to do meanwhile; shorter when there is a hurry; false at once
+    // when the loop stops.
     bool sleep_for(std::chrono::milliseconds time);
 
   private:
@@ -50,7 +54,8 @@ class Loop {
     std::mutex mutex_;
     std::condition_variable stopped_;
     std::vector<Command> commands_;
-    bool stopping_ = true;  // until it is started
+    bool stopping_ = true;               // until it is started
+    std::atomic<bool> hurried_ = false;  // changed under the mutex
 
     // Of the thread.
     std::deque<std::shared_ptr<Attempt>> waiting_;

@@ -159,7 +159,8 @@ CURLcode Transfer::resume() {
     return curl_easy_pause(easy_, CURLPAUSE_CONT);
 }
 
-std::chrono::milliseconds Transfer::patience_left(SteadyTime now) {
+std::chrono::milliseconds Transfer::patience_left(SteadyTime now,
+                                                  std::optional<std::chrono::milliseconds> most) {
     curl_off_t received = 0, sent = 0;
     long heads = 0;
     curl_easy_getinfo(easy_, CURLINFO_SIZE_DOWNLOAD_T, &received);
@@ -167,12 +168,13 @@ std::chrono::milliseconds Transfer::patience_left(SteadyTime now) {
     curl_easy_getinfo(easy_, CURLINFO_HEADER_SIZE, &heads);
     const curl_off_t moved = received + sent + heads;
     // libcurl watches the connecting itself; time that our own side takes is not the server's.
-    if (!connected_ || held() || moved != moved_) {
+    if ((!connected_ && !most) || held() || moved != moved_) {
         moved_ = moved;
         moved_at_ = now;
     }
-    const std::chrono::milliseconds limit(endpoint_.stall_timeout_ms +
-                                          std::min(attempt_->request().quiet_ms, longest_quiet_ms));
+    std::chrono::milliseconds limit(endpoint_.stall_timeout_ms +
+                                    std::min(attempt_->request().quiet_ms, longest_quiet_ms));
+    if (most) limit = std::min(limit, *most);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(moved_at_ + limit - now);
     if (left.count() <= 0)
         own_error_ = Error{

@@ -41,7 +41,9 @@ class Transfer {
     // Whether it waits for bytes of an upload that the server has refused meanwhile.
     bool can_go_on() const;
     // How long it may go on without a byte; zero or less = it has stalled, and finish() says so.
-    std::chrono::milliseconds patience_left(SteadyTime now);
+    // `most`: no longer than that, the time of connecting included.
+    std::chrono::milliseconds patience_left(SteadyTime now,
+                                            std::optional<std::chrono::milliseconds> most = {});
 
   private:
     static int on_connected(void* self, char*, char*, int, int) noexcept;
@@ -68,7 +70,7 @@ class Transfer {
     bool receive_held_ = false, send_held_ = false;
     std::optional<Error> own_error_;  // why we ended it ourselves
     curl_off_t moved_ = 0;
-    SteadyTime moved_at_;
+    SteadyTime moved_at_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace davenport::documents::couchdb
