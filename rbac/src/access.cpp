@@ -115,7 +115,7 @@ class StoredAccess final : public Access {
     }
 
     Result<> remove_token(std::string_view id) override {
-        const auto removed = store_.remove(Identity::Kind::token, id);
+        auto removed = store_.remove(Identity::Kind::token, id);
         if (!removed && removed.error().code == ErrorCode::not_found)
             return fail(ErrorCode::not_found, "there is no token {}", id);
         return removed;

@@ -98,7 +98,7 @@ Result<CredentialStore::Found> CredentialStore::load(Identity::Kind kind, std::s
 Result<> CredentialStore::remove(Identity::Kind kind, std::string_view id) {
     const std::string key = document_id(kind, id);
     DAVENPORT_ASSIGN(const auto record, documents::read_record(*control_, key));
-    const auto removed = documents::remove_record(*control_, key, record.revision);
+    auto removed = documents::remove_record(*control_, key, record.revision);
     // Also what hangs on it; and a copy that another thread is just reading lives for a second.
     forget_all();
     // These documents never change: a conflict means that somebody else removed it.
@@ -153,7 +153,7 @@ Result<> CredentialStore::remove_all(Identity::Kind kind, const documents::Query
         DAVENPORT_ASSIGN(const auto found, control_->find(query));
         for (const auto& document : found) {
             DAVENPORT_ASSIGN(const auto record, documents::to_record(document));
-            const auto removed = remove(kind, text_or(record.body, "id"));
+            auto removed = remove(kind, text_or(record.body, "id"));
             if (!removed && removed.error().code != ErrorCode::not_found) return removed;
         }
         if (found.size() < page) return {};

@@ -65,7 +65,7 @@ void Throttle::make_room(std::int64_t now_ms) {
 }
 
 std::string network_of(std::string_view address) {
-    const std::string text(address);
+    std::string text(address);
     in6_addr v6{};
     if (inet_pton(AF_INET6, text.c_str(), &v6) != 1) return text;
     const std::string bytes(reinterpret_cast<const char*>(v6.s6_addr), 16);

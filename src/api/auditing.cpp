@@ -60,7 +60,7 @@ std::optional<json::object> body_of(const http::Response& response) {
 
 // Only names of our own: messages may quote what the caller sent.
 std::string error_name(const json::object& body) {
-    const std::string told = text_or(body, "error");
+    std::string told = text_or(body, "error");
     if (error_code_named(told)) return told;
     if (text_or(body, "message") == "already_in_progress")
         return std::string(traits(ErrorCode::in_progress).name);

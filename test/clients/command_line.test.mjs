@@ -117,11 +117,13 @@ describe('command line', () => {
     const [place] = connections['on a running service']();
     for (const [args, named] of Object.entries({
       'show no%thing': 'backups/no%thing', 'pin x': 'backups/x/pin', 'diff x y': 'backups/x/diff/y', 'jobs x': 'jobs/x', 'schedules show x': 'schedules/x', 'keys delete x': 'permissions/keys/x',
-      'drill --report x': 'drills/x', 'verify x': 'backups/x/verification',
+      'verify x': 'backups/x/verification',
     })) {
       const { code, stderr } = await run([...args.split(' '), ...place]);
       assert.deepEqual([code, stderr], [5, `davenport: the service answered 404: ${named} is missing\n`], args);
     }
+    const { code, stderr } = await run(['drill', '--report', 'x', ...place]);
+    assert.deepEqual([code, stderr], [5, 'davenport: the service answered 404: there is no drill x\n']);
   });
 
   it('ends with 1 where what it ran has failed, for people and for programs', async () => {
