@@ -134,7 +134,7 @@ class Drill {
         progress_.done = progress_.bytes = 0;
         for (const vault::DatabaseManifest& database : manifest.databases) {
             const Progress before = progress_;
-            const auto compared = compare(
+            auto compared = compare(
                 vault_, database, scratch_, findings_.leaves ? Depth::leaves : Depth::winners,
                 findings_, [&](const DatabaseFindings& so_far) -> Result<> {
                     progress_.done = before.done + so_far.compared;

@@ -85,7 +85,7 @@ Result<> Reports::remove_beyond(std::uint64_t keep, std::string_view added) {
     for (const documents::Document& one : old) {
         if (one.id == added) continue;
         if (!success.empty() && success.front().id == one.id) continue;
-        const auto removed = documents::remove_record(*control_, one.id, one.revision);
+        auto removed = documents::remove_record(*control_, one.id, one.revision);
         if (!removed && removed.error().code != ErrorCode::conflict &&
             removed.error().code != ErrorCode::not_found)
             return removed;

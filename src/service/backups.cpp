@@ -197,7 +197,7 @@ Result<std::string> Service::start_backup(std::string_view by) {
     return impl_->submit_backup({{"by", by}});
 }
 
-Result<std::string> Service::Impl::submit_backup(json::object parameters) {
+Result<std::string> Service::Impl::submit_backup(const json::object& parameters) {
     DAVENPORT_TRY(reserve->room_for_data());
     DAVENPORT_TRY(vault->keys().check());
     for (std::int64_t now = clock.now_ms();; ++now) {
@@ -274,7 +274,7 @@ Result<> Service::remove_backup(std::string_view id, std::string_view by) {
     const auto found = backup(id);
     // A backup whose manifest is damaged, or went otherwise, must not stand in the way for ever;
     // the vault notes what it was.
-    const bool doubted = !found && impl_->vault->doubt(id).value_or("") != "";
+    const bool doubted = !found && !impl_->vault->doubt(id).value_or("").empty();
     if (!found && !doubted) return fail(found.error());
     if (found && found->summary.in_progress)
         return fail(ErrorCode::in_use, "backup {} is running", id);

@@ -98,7 +98,7 @@ struct Service::Impl {
 
     Result<> handle_drills();  // drills.cpp
 
-    Result<std::string> submit_backup(json::object parameters);  // backups.cpp; the id
+    Result<std::string> submit_backup(const json::object& parameters);  // backups.cpp; the id
 
     // operation_schedules.cpp
     Result<schedules::Scheduler::Outcome> start_scheduled_backup(
