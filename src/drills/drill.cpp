@@ -134,14 +134,14 @@ class Drill {
         progress_.done = progress_.bytes = 0;
         for (const vault::DatabaseManifest& database : manifest.databases) {
             const Progress before = progress_;
-            auto compared = compare(
-                vault_, database, scratch_, findings_.leaves ? Depth::leaves : Depth::winners,
-                findings_, [&](const DatabaseFindings& so_far) -> Result<> {
-                    progress_.done = before.done + so_far.compared;
-                    progress_.bytes = before.bytes + so_far.bytes;
-                    if (++beats_ % documents_between_beats != 0) return {};
-                    return tell();
-                });
+            auto compared = compare(vault_, database, scratch_,
+                                    findings_.leaves ? Depth::leaves : Depth::winners, findings_,
+                                    [&](const DatabaseFindings& so_far) -> Result<> {
+                                        progress_.done = before.done + so_far.compared;
+                                        progress_.bytes = before.bytes + so_far.bytes;
+                                        if (++beats_ % documents_between_beats != 0) return {};
+                                        return tell();
+                                    });
             if (!compared && compared.error().code == ErrorCode::cancelled) return compared;
             if (!compared) return {};  // stopped_, with its reason
         }
