@@ -16,6 +16,7 @@ using VersionedHandler = std::function<http::Response(http::Request&, std::strin
 // Adds one route six times: under /api (session cookie) and /ak/api (key or token), v1 to v3.
 void add_everywhere(http::Router& router, const Surroundings& surroundings, std::string_view method,
                     std::string_view pattern, http::BodyPolicy body,
-                    std::vector<std::string_view> any_of_actions, VersionedHandler handler);
+                    const std::vector<std::string_view>& any_of_actions,
+                    const VersionedHandler& handler);
 
 }  // namespace davenport::api

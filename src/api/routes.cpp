@@ -14,7 +14,8 @@ namespace davenport::api {
 
 void add_everywhere(http::Router& router, const Surroundings& surroundings, std::string_view method,
                     std::string_view pattern, http::BodyPolicy body,
-                    std::vector<std::string_view> any_of_actions, VersionedHandler handler) {
+                    const std::vector<std::string_view>& any_of_actions,
+                    const VersionedHandler& handler) {
     static constexpr std::pair<std::string_view, Credentials> prefixes[] = {
         {"/api", Credentials::session}, {"/ak/api", Credentials::key_or_token}};
     static constexpr std::string_view versions[] = {"v1", "v2", "v3"};

@@ -103,6 +103,7 @@ Result<> Pages::append(const StoredPage& page) {
 
 Result<> Pages::remove(const std::vector<std::uint64_t>& firsts) {
     std::vector<std::string> ids;
+    ids.reserve(firsts.size());
     for (const std::uint64_t first : firsts) ids.push_back(id_of(first));
     std::vector<documents::DocumentWrite> writes(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -9,11 +9,10 @@ namespace {
 constexpr char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr std::array<std::int8_t, 256> base64_values = [] {
-    std::array<std::int8_t, 256> values{};
+constexpr std::array<int, 256> base64_values = [] {
+    std::array<int, 256> values{};
     values.fill(-1);
-    for (int i = 0; i < 64; ++i)
-        values[static_cast<unsigned char>(base64_alphabet[i])] = static_cast<std::int8_t>(i);
+    for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(base64_alphabet[i])] = i;
     return values;
 }();
 

@@ -92,7 +92,7 @@ Result<> for_each_entry(
         struct stat status {};
         if (folder.stat(*entry, status) != 0) {
             if (errno == ENOENT) continue;
-            return fail(posix_error(path + "/" + name, errno));
+            return fail(posix_error(fmt::format("{}/{}", path, name), errno));
         }
         DAVENPORT_TRY(visit(name, status));
     }

@@ -255,7 +255,7 @@ Result<> Exports::ended(const jobs::Job& job) {
         show_progress(*transfer);
         DAVENPORT_TRY(files_.remove(name_of(app, job.id)));
     }
-    const auto finished = transfers_.finish(*transfer);
+    auto finished = transfers_.finish(*transfer);
     if (!finished && finished.error().code != ErrorCode::not_found) return finished;
     const auto stands = transfers_.get(Direction::out, app, job.id);
     if (!stands && stands.error().code != ErrorCode::not_found) return fail(stands.error());

@@ -196,6 +196,7 @@ Result<std::vector<NewRow>> check_comments(const ImportCheck& check) {
     });
 
     std::vector<std::string> claims;
+    claims.reserve(comments.size());
     for (const auto& imported : comments)
         claims.push_back(comment_claim(imported.comment.unique_id));
     DAVENPORT_TRY(check.refuse_taken(Kind::comment, "UniqueId", claims, [&](std::size_t row) {

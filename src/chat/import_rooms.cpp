@@ -123,6 +123,7 @@ Result<std::vector<NewRow>> check_rooms(const ImportCheck& check) {
     });
 
     std::vector<std::string> claims;
+    claims.reserve(rooms.size());
     for (const Room& room : rooms) claims.push_back(room_claim(room.unique_id));
     DAVENPORT_TRY(check.refuse_taken(Kind::room, "UniqueId", claims, [&](std::size_t row) {
         return fmt::format("a room {}", in_quotes(rooms[row].unique_id));

@@ -41,7 +41,7 @@ struct ImportCheck {
 // The checks: rows ready to be written if there are no faults.
 using PasswordHashes = std::vector<std::string>;  // by row; "" = none
 Result<std::vector<NewRow>> check_users(const ImportCheck& check,
-                                        std::shared_ptr<const PasswordHashes> hashes);
+                                        const std::shared_ptr<const PasswordHashes>& hashes);
 Result<std::vector<NewRow>> check_rooms(const ImportCheck& check);
 Result<std::vector<NewRow>> check_comments(const ImportCheck& check);
 

@@ -32,7 +32,7 @@ User read_user(ImportFields& fields, std::int64_t now) {
 }  // namespace
 
 Result<std::vector<NewRow>> check_users(const ImportCheck& check,
-                                        std::shared_ptr<const PasswordHashes> hashes) {
+                                        const std::shared_ptr<const PasswordHashes>& hashes) {
     const auto users = std::make_shared<std::vector<User>>(check.rows.size());
     FirstRows emails, tokens;
     check.each([&](ImportFields& fields) {

@@ -147,7 +147,7 @@ Result<> Imports::remove_all(const Application& application) {
                          transfers_.list(Direction::in, application.id, 1, per_page));
         if (some.empty()) return {};
         for (const Transfer& transfer : some) {
-            const auto removed = transfers_.remove(transfer);
+            auto removed = transfers_.remove(transfer);
             if (!removed && removed.error().code != ErrorCode::not_found) return removed;
         }
     }
@@ -255,7 +255,7 @@ Result<> Imports::ended(const jobs::Job& job) {
                 set_finished(transfer, writing->count);
             else
                 set_failed(transfer, job.error.message);
-            const auto finished = transfers_.finish(transfer);
+            auto finished = transfers_.finish(transfer);
             if (!finished && finished.error().code != ErrorCode::not_found) return finished;
         }
     }

@@ -274,11 +274,12 @@ Result<> Service::remove_backup(std::string_view id, std::string_view by) {
     const auto found = backup(id);
     // A backup whose manifest is damaged, or went otherwise, must not stand in the way for ever;
     // the vault notes what it was.
-    const bool doubted = !found && !impl_->vault->doubt(id).value_or("").empty();
+    const bool doubted =
+        !(found && found->manifest) && !impl_->vault->doubt(id).value_or("").empty();
     if (!found && !doubted) return fail(found.error());
     if (found && found->summary.in_progress)
         return fail(ErrorCode::in_use, "backup {} is running", id);
-    if (found && !found->manifest) {
+    if (found && !found->manifest && !doubted) {
         DAVENPORT_ASSIGN(const jobs::Job job, impl_->runner->get(id));
         if (job.state == jobs::State::succeeded)
             return fail(ErrorCode::not_found, "backup {}: {}", id, found->summary.error);

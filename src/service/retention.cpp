@@ -130,7 +130,8 @@ Result<std::int64_t> Retention::doubted_until_ms(std::string_view backup_id) con
     std::int64_t made_ms = 0;
     for (const std::int64_t time : times)
         if (time <= now) made_ms = std::max(made_ms, time);
-    return (made_ms > 0 ? made_ms : now) + lock_ms;
+    const bool only_later = made_ms == 0 && *std::max_element(times.begin(), times.end()) > now;
+    return (only_later ? now : made_ms) + lock_ms;
 }
 
 std::vector<std::string> Retention::Choice::removed_ids() const {
@@ -188,11 +189,12 @@ Result<> Retention::check_removable(std::string_view backup_id) const {
     DAVENPORT_ASSIGN(const std::string doubt, vault_.doubt(backup_id));
     const auto manifest = vault_.manifest(backup_id);
     if (!manifest && doubt.empty()) return fail(manifest.error());
-    std::int64_t until = 0;
+    std::int64_t until = manifest ? manifest->locked_until_ms : 0;
     if (doubt.empty()) {
         until = locked_until(*manifest);
     } else {
-        DAVENPORT_ASSIGN(until, doubted_until_ms(backup_id));
+        DAVENPORT_ASSIGN(const std::int64_t doubted, doubted_until_ms(backup_id));
+        until = std::max(until, doubted);
     }
     if (until > now_ms())
         return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", backup_id,

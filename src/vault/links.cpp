@@ -66,7 +66,8 @@ End end_of(const Chain& chain) {
     for (const ChainNode& node : chain.nodes) {
         if (!node.vouched_for()) continue;
         placed.insert(node.previous_id);
-        placed.insert(node.passed_over.begin(), node.passed_over.end());
+        // A guessed note names all that might belong beside it, wherever that is.
+        if (!node.guessed) placed.insert(node.passed_over.begin(), node.passed_over.end());
         if (!node.sha256.empty()) end.newest = &node;
     }
     for (const ChainNode& node : chain.nodes)
@@ -150,7 +151,8 @@ std::vector<Finding> check_chain(const Chain& chain) {
     if (findings.empty()) check_end(chain, findings);
     for (const auto& [id, note] : chain.interrupted) {
         const ChainNode* kept = chain.find(id);
-        if (note.problem.empty() && kept && note.found_sha256 != kept->sha256)
+        if (note.problem.empty() && kept && !note.found_sha256.empty() &&
+            note.found_sha256 != kept->sha256)
             findings.push_back(about(*kept, "it was changed after its removal had begun"));
     }
     return findings;

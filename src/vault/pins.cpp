@@ -141,11 +141,12 @@ Result<> Vault::unpin(std::string_view id) {
     const std::lock_guard lock(impl_->pinning);
     blobs::BlobStore& store = *impl_->store;
     DAVENPORT_ASSIGN(const std::string folder, folder_of(id));
-    if (const auto found = store.open(fmt::format("manifests/{}", id)); !found) {
+    DAVENPORT_ASSIGN(const auto pins, store.list(folder));
+    // One whose manifest is gone can be unpinned, too, so that it can be given up.
+    if (const auto found = store.open(fmt::format("manifests/{}", id)); !found && pins.empty()) {
         if (found.error().code != ErrorCode::not_found) return fail(found.error());
         return fail(ErrorCode::not_found, "there is no backup '{}'", id);
     }
-    DAVENPORT_ASSIGN(const auto pins, store.list(folder));
     return remove_each(store, pins);  // the newest last: until then it holds
 }
 

@@ -25,7 +25,11 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     note.previous_id = node.previous_id;
     note.previous_sha256 = node.previous_sha256;
     note.passed_over = node.passed_over;
-    note.guessed = !doubt.empty();
+    note.guessed =
+        !doubt.empty() ||
+        std::any_of(chain.nodes.begin(), chain.nodes.end(), [&](const ChainNode& other) {
+            return &other != &node && other.vouched_for() && other.previous_id == node.previous_id;
+        });
     if (note.guessed) {
         note.previous_id = note.previous_sha256 = "";
         note.passed_over.clear();
@@ -143,7 +147,8 @@ Result<> check_pin(const blobs::BlobStore& store, const ChainNode& node) {
 
 Result<> check_lock(const ChainNode& node, std::int64_t promised_until_ms, const std::string& doubt,
                     const Removal& why, std::int64_t now_ms) {
-    const std::int64_t locked_until_ms = doubt.empty() ? promised_until_ms : why.doubted_until_ms;
+    const std::int64_t locked_until_ms =
+        doubt.empty() ? promised_until_ms : std::max(promised_until_ms, why.doubted_until_ms);
     if (locked_until_ms <= std::min(now_ms, why.now_ms.value_or(now_ms))) return {};
     return fail(ErrorCode::in_use, "backup {} is locked until {}{}{}", node.id,
                 to_rfc3339(locked_until_ms), doubt.empty() ? "" : "; ", doubt);

@@ -158,7 +158,11 @@ TEST_CASE("a planted manifest that claims a lock for ever can be removed, and le
     disk.write("manifests/planted", encode(planted, nullptr));
     if (GENERATE(true, false)) disk.fill(*vault, 30, 31);
     REQUIRE_FALSE(disk.verify().sound());
-    must(vault->remove("planted", "not ours"));
+    CHECK(vault->remove("planted", "not ours").error().code == ErrorCode::in_use);
+    disk.remove("manifests/planted");
+    // The next backup may have named it.
+    if (const auto removed = vault->remove("planted", "not ours"); !removed)
+        CHECK(removed.error().code == ErrorCode::not_found);
     CHECK(disk.findings() == "");
     disk.fill(*vault, 40, 41);
     CHECK(disk.findings() == "");
@@ -211,6 +215,7 @@ TEST_CASE("two damaged side by side, one removed and the other one mended, are a
     disk.write("manifests/b3", GENERATE(as<std::string>(), "nonsense", std::string(65 << 20, 'x')));
     disk.write("manifests/b4", "nonsense");
     must(vault->remove("b3", "damaged"));
+    if (GENERATE(true, false)) disk.fill(*vault, 7, 7);
     disk.write("manifests/b4", sound);
     CHECK(disk.findings() == "");
     disk.fill(*vault, 5, 6);
@@ -225,5 +230,32 @@ TEST_CASE("the note of a doubted backup spreads none of what it says") {
     disk.edit("b2", [](Manifest& manifest) { manifest.previous_sha256 = std::string(64, 'a'); });
     must(vault->remove("b2", "test"));
     CHECK(must(vault->doubt("b1")).empty());
+    CHECK(disk.findings() == "");
+}
+
+TEST_CASE("one that came back after it was passed over can be removed, and the chain is sound") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 3);
+    const std::string manifest = disk.read("manifests/b3");
+    disk.remove("manifests/b3");
+    disk.fill(*vault, 4, 4);
+    disk.write("manifests/b3", manifest);
+    REQUIRE_FALSE(disk.verify().sound());
+    must(vault->remove("b3", "not needed"));
+    CHECK(disk.findings() == "");
+    disk.fill(*vault, 5, 5);
+    CHECK(disk.findings() == "");
+}
+
+TEST_CASE("a pinned backup whose manifest is gone can be given up") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 3);
+    must(vault->pin("b2", "", ""));
+    disk.remove("manifests/b2");
+    must(vault->unpin("b2"));
+    CHECK(vault->unpin("b2").error().code == ErrorCode::not_found);
+    must(vault->remove("b2", "lost"));
     CHECK(disk.findings() == "");
 }

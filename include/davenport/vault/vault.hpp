@@ -50,7 +50,7 @@ struct Removal {
     // The latest that it can be now, for locks, by whoever knows better than the vault's clock,
     // which somebody may have set forward.
     std::optional<std::int64_t> now_ms{};
-    // What a doubted manifest says of a lock is not to be relied on: it holds until then. Unix
+    // What a doubted manifest says of a lock is not to be relied on: it holds until then, too. Unix
     // milliseconds.
     std::int64_t doubted_until_ms = 0;
 };
