@@ -25,6 +25,10 @@ int rename_to_free_name(const std::string& from, const std::string& to) {
     return 0;
 }
 
+int rename_over(const std::string& from, const std::string& to) {
+    return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 std::string Folders::path_of(std::string_view name) const {
@@ -86,23 +90,29 @@ Result<> DirectoryWriter::append(std::string_view bytes) {
 
 Result<> DirectoryWriter::commit(std::string_view name) {
     DAVENPORT_TRY(check_name(name));
+    if (file_.is_open() && !failed_ && ::access(folders_->path_of(name).c_str(), F_OK) == 0)
+        return adopt(name);
+    return publish(name, rename_to_free_name);
+}
+
+Result<> DirectoryWriter::replace(std::string_view name) {
+    DAVENPORT_TRY(check_name(name));
+    return publish(name, rename_over);
+}
+
+Result<> DirectoryWriter::publish(std::string_view name, Rename* rename) {
     if (failed_ || !file_.is_open())
         return fail(ErrorCode::internal, "the blob {} was committed after a failure", name);
-    if (::access(folders_->path_of(name).c_str(), F_OK) == 0) return adopt(name);
     DAVENPORT_TRY(sync_file(file_, path_));
     // Closing can report a lost write, so it comes before the blob gets its name; the second
     // descriptor keeps the lock until then.
     const File lock(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
     if (!lock.is_open()) return fail(posix_error(path_, errno));
     DAVENPORT_TRY(file_.close(path_));
-    return publish(name);
-}
-
-Result<> DirectoryWriter::publish(std::string_view name) {
     const std::string target = folders_->path_of(name);
     for (int attempt = 1;; ++attempt) {
         DAVENPORT_TRY(folders_->prepare(name));
-        const int error = rename_to_free_name(path_, target);
+        const int error = rename(path_, target);
         if (error == 0) break;
         if (error == EEXIST) return adopt(name);
         // The folder was empty and somebody removed it just now.
@@ -113,7 +123,8 @@ Result<> DirectoryWriter::publish(std::string_view name) {
     const std::string folder = target.substr(0, target.rfind('/'));
     auto synced = sync_directory(folder);
     // Nobody was told of it yet, and it might not survive a power cut: better not there at all.
-    if (!synced) ::unlink(target.c_str());
+    // What it took the place of does not come back that way.
+    if (!synced && rename == rename_to_free_name) ::unlink(target.c_str());
     return synced;
 }
 

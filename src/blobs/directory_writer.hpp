@@ -37,11 +37,14 @@ class DirectoryWriter final : public BlobWriter {
     Result<> append(std::string_view bytes) override;
     std::uint64_t size() const override { return size_; }
     Result<> commit(std::string_view name) override;
+    Result<> replace(std::string_view name) override;
 
   private:
     DirectoryWriter(std::shared_ptr<Folders> folders, std::string path, File file)
         : folders_(std::move(folders)), path_(std::move(path)), file_(std::move(file)) {}
-    Result<> publish(std::string_view name);
+    // Syncs the file and gives it its name by `rename`, which returns errno, 0 = done.
+    using Rename = int(const std::string& from, const std::string& to);
+    Result<> publish(std::string_view name, Rename* rename);
     Result<> adopt(std::string_view name);  // already_exists
 
     std::shared_ptr<Folders> folders_;

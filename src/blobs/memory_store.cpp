@@ -31,18 +31,29 @@ class MemoryWriter final : public BlobWriter {
     std::uint64_t size() const override { return committed_ ? committed_size_ : bytes_.size(); }
 
     Result<> commit(std::string_view name) override {
-        DAVENPORT_TRY(check_name(name));
-        if (committed_) return fail(ErrorCode::internal, "the blob {} was committed twice", name);
-        committed_ = true;
-        committed_size_ = bytes_.size();
-        auto blob = std::make_shared<Blob>(Blob{std::move(bytes_), SystemClock().now_ms()});
+        DAVENPORT_ASSIGN(auto blob, finish(name));
         const std::lock_guard lock(blobs_->mutex);
         if (!blobs_->by_name.emplace(name, std::move(blob)).second)
             return fail(ErrorCode::already_exists, "{} exists already", name);
         return {};
     }
 
+    Result<> replace(std::string_view name) override {
+        DAVENPORT_ASSIGN(auto blob, finish(name));
+        const std::lock_guard lock(blobs_->mutex);
+        blobs_->by_name.insert_or_assign(std::string(name), std::move(blob));
+        return {};
+    }
+
   private:
+    Result<std::shared_ptr<const Blob>> finish(std::string_view name) {
+        DAVENPORT_TRY(check_name(name));
+        if (committed_) return fail(ErrorCode::internal, "the blob {} was committed twice", name);
+        committed_ = true;
+        committed_size_ = bytes_.size();
+        return std::make_shared<const Blob>(Blob{std::move(bytes_), SystemClock().now_ms()});
+    }
+
     std::shared_ptr<Blobs> blobs_;
     std::string bytes_;
     bool committed_ = false;

@@ -18,4 +18,10 @@ Result<> write_all(BlobStore& store, std::string_view name, std::string_view byt
     return writer->commit(name);
 }
 
+Result<> replace_all(BlobStore& store, std::string_view name, std::string_view bytes) {
+    DAVENPORT_ASSIGN(const auto writer, store.create());
+    DAVENPORT_TRY(writer->append(bytes));
+    return writer->replace(name);
+}
+
 }  // namespace davenport::blobs

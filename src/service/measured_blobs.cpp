@@ -29,6 +29,9 @@ class MeasuredWriter final : public BlobWriter {
     Result<> commit(std::string_view name) override {
         return times_->commit.measure([&] { return inner_->commit(name); });
     }
+    Result<> replace(std::string_view name) override {
+        return times_->commit.measure([&] { return inner_->replace(name); });
+    }
 
   private:
     const std::unique_ptr<BlobWriter> inner_;

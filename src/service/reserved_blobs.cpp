@@ -20,6 +20,7 @@ class ReservedWriter final : public BlobWriter {
     }
     std::uint64_t size() const override { return inner_->size(); }
     Result<> commit(std::string_view name) override { return inner_->commit(name); }
+    Result<> replace(std::string_view name) override { return inner_->replace(name); }
 
   private:
     const std::unique_ptr<BlobWriter> inner_;

@@ -7,9 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 #include <set>
-#include <tuple>
 
 namespace davenport::vault {
 namespace {
@@ -67,18 +65,6 @@ void read_signature(std::string_view text, const std::vector<VerifyingKey>& trus
         if (check_signature(text, trusted[number])) node.trusted_key = number;
 }
 
-// Where some are signed, what the others say of their place does not count.
-enum class Signed { some, none };
-
-// Ids of those that it says were there before it.
-std::vector<std::string_view> before_it(const ChainNode& node, Signed signed_ones) {
-    std::vector<std::string_view> ids;
-    if (signed_ones == Signed::some && !node.trusted_key) return ids;
-    if (!node.guessed) ids.assign(node.passed_over.begin(), node.passed_over.end());
-    if (!node.previous_id.empty()) ids.push_back(node.previous_id);
-    return ids;
-}
-
 // A place for each that others name and that is not there.
 void add_missing(std::vector<ChainNode>& nodes) {
     std::set<std::string> known;
@@ -96,77 +82,6 @@ void add_missing(std::vector<ChainNode>& nodes) {
         for (const std::string& id : node.passed_over) need(id);
     }
     std::move(missing.begin(), missing.end(), std::back_inserter(nodes));
-}
-
-// What can't be read has no time of its own: it comes before what follows on it, or last. What is
-// not signed comes before what follows on it, too.
-void estimate_times(std::vector<ChainNode>& nodes, Signed signed_ones) {
-    std::map<std::string_view, std::int64_t> followed_ms;
-    for (const ChainNode& node : nodes) {
-        for (const std::string_view before : before_it(node, signed_ones)) {
-            const auto [at, added] = followed_ms.emplace(before, node.started_ms);
-            if (!added) at->second = std::min(at->second, node.started_ms);
-        }
-    }
-    for (ChainNode& node : nodes) {
-        const auto found = followed_ms.find(node.id);
-        const bool followed = found != followed_ms.end();
-        if (!node.problem.empty())
-            node.started_ms = followed ? found->second : std::numeric_limits<std::int64_t>::max();
-        else if (followed && signed_ones == Signed::some && !node.trusted_key)
-            node.started_ms = found->second;
-    }
-}
-
-// Commit order: along the links. Where a link is broken, the pieces come in order of time.
-std::vector<ChainNode> in_order(std::vector<ChainNode> nodes) {
-    const bool any_signed = std::any_of(nodes.begin(), nodes.end(), [](const ChainNode& node) {
-        return node.trusted_key.has_value();
-    });
-    const Signed signed_ones = any_signed ? Signed::some : Signed::none;
-    estimate_times(nodes, signed_ones);
-    std::sort(nodes.begin(), nodes.end(), [](const ChainNode& a, const ChainNode& b) {
-        return std::tie(a.started_ms, a.id) < std::tie(b.started_ms, b.id);
-    });
-    std::set<std::string_view> ids;
-    for (const ChainNode& node : nodes) ids.insert(node.id);
-    std::map<std::string_view, std::vector<std::size_t>> followers;
-    std::vector<std::size_t> missing(nodes.size(), 0);  // of those before it: not yet in order
-    std::vector<std::size_t> waiting;                   // a stack: the last one is visited next
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-        for (const std::string_view before : before_it(nodes[i], signed_ones))
-            if (ids.contains(before)) {
-                followers[before].push_back(i);
-                ++missing[i];
-            }
-    for (std::size_t i = nodes.size(); i > 0; --i)
-        if (missing[i - 1] == 0) waiting.push_back(i - 1);
-
-    std::vector<ChainNode> ordered;
-    std::vector<bool> seen(nodes.size(), false);
-    const auto visit = [&](std::size_t from) {
-        waiting.push_back(from);
-        while (!waiting.empty()) {
-            const std::size_t at = waiting.back();
-            waiting.pop_back();
-            if (seen[at]) continue;
-            seen[at] = true;
-            ordered.push_back(nodes[at]);
-            const auto next = followers.find(nodes[at].id);
-            if (next == followers.end()) continue;
-            for (auto i = next->second.rbegin(); i != next->second.rend(); ++i)
-                if (--missing[*i] == 0) waiting.push_back(*i);
-        }
-    };
-    if (!waiting.empty()) {
-        const std::size_t first = waiting.back();
-        waiting.pop_back();
-        visit(first);
-    }
-    // What only links to itself in a ring was not reached.
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-        if (!seen[i]) visit(i);
-    return ordered;
 }
 
 }  // namespace

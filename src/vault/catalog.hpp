@@ -47,22 +47,32 @@ struct Chain {
 };
 
 // What the next backup says of the chain: it follows on the newest one that is vouched for, and
-// names those whose place nobody knows because nobody vouches for them. Once they are mended they
-// fit in; and that one of them vanishes shows.
+// passes over what else ends there, and what nobody vouches for, since nobody knows its place.
+// Once that is mended it fits in; and that one of them vanishes shows.
 struct End {
     const ChainNode* newest = nullptr;  // null: there is none that is vouched for
     std::vector<std::string> passed_over;
 };
 End end_of(const Chain& chain);
+// What a note must pass over that takes the place of one of which nobody knows any more what it
+// followed on, and what it passed over: all whose place in the chain that might have said.
+std::vector<std::string> unplaced_without(const Chain& chain, const ChainNode& node);
 
 // What is wrong with the chain: its links and its signatures.
 std::vector<Finding> check_chain(const Chain& chain);
 // Whether this one is what its follower says it is.
 bool fits(const ChainNode& node, const ChainNode& follower);
 
+// order.cpp: the order of their commits. Along the links; where one is broken, the pieces come in
+// order of time. What can't be relied on comes before what names it, with the same time, or last.
+std::vector<ChainNode> in_order(std::vector<ChainNode> nodes);
+
 // signatures.cpp: fills `signature_fault` and `doubt`. `trusted` are the keys that the nodes were
 // read with; without any, signatures are not looked at.
 void judge(Chain& chain, const std::vector<VerifyingKey>& trusted);
+// signatures.cpp: before the present key signs a manifest. What an earlier one signed of removals
+// would be believed no more.
+Result<> renew_notes(blobs::BlobStore& store, const Chain& chain, const Signing& signing);
 
 // The chain of a vault, kept between calls and read anew where the listing shows a change.
 // Thread-safe.

@@ -1,7 +1,9 @@
 #include "catalog.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 namespace davenport::vault {
 namespace {
@@ -14,41 +16,46 @@ Finding about(const ChainNode& node, std::string message) {
     return {node.removed ? std::string() : node.id, {}, blob_of(node), std::move(message)};
 }
 
-// Nobody makes room for another one with less than that was signed with. A note may be younger than
-// the backup that it stands for.
-bool passes_over(const ChainNode& node, const ChainNode& other) {
-    if (node.trusted_key.has_value() != other.trusted_key.has_value()) return false;
-    if (!other.removed && other.trusted_key > node.trusted_key) return false;
-    return std::find(node.passed_over.begin(), node.passed_over.end(), other.id) !=
-           node.passed_over.end();
+using Rooms = std::map<std::string_view, std::optional<std::size_t>>;
+
+// What may stand anywhere, since nobody could tell its place when another one was written that
+// passes over it; by the newest key of those that do.
+Rooms rooms(const Chain& chain) {
+    Rooms found;
+    for (const ChainNode& node : chain.nodes) {
+        if (!node.vouched_for()) continue;
+        for (const std::string& id : node.passed_over) {
+            auto& key = found[id];
+            key = std::max(key, node.trusted_key);
+        }
+    }
+    return found;
+}
+// Nobody makes room for what a newer key signed. A note may be younger than the backup that it
+// stands for.
+bool has_room(const ChainNode& node, const Rooms& rooms) {
+    const auto found = rooms.find(node.id);
+    if (found == rooms.end()) return false;
+    return node.removed || node.trusted_key <= found->second;
 }
 
-// Whether two may follow on the same one, or both be the first: one could not read the other.
-bool may_stand_beside(const ChainNode& node, const ChainNode& other) {
-    return passes_over(node, other) || passes_over(other, node);
+// What others that are vouched for say that they follow on. A guess does not count.
+std::map<std::string_view, std::size_t> followers(const Chain& chain) {
+    std::map<std::string_view, std::size_t> found;
+    for (const ChainNode& node : chain.nodes)
+        if (node.vouched_for() && !node.guessed) ++found[node.previous_id];
+    return found;
 }
 
 // A chain has one end. Another one was put beside it, whatever place it claims, to stand for what
-// was taken away. What the service removed without knowing its place stands anywhere until the next
-// backup names it. Asked of a chain with nothing else wrong: any break makes an end.
+// was taken away. What the service removed without knowing its place stands anywhere. Asked of a
+// chain with nothing else wrong: any break makes an end.
 void check_end(const Chain& chain, std::vector<Finding>& findings) {
-    std::set<std::string_view> placed;
-    std::map<std::string_view, const ChainNode*> by_id;
-    std::optional<std::size_t> newest_key;
-    for (const ChainNode& node : chain.nodes) {
-        by_id.emplace(node.id, &node);
-        newest_key = std::max(newest_key, node.trusted_key);
-    }
-    for (const ChainNode& node : chain.nodes) {
-        placed.insert(node.previous_id);
-        for (const std::string& id : node.passed_over)
-            if (const auto other = by_id.find(id);
-                other != by_id.end() && passes_over(node, *other->second))
-                placed.insert(id);
-    }
+    const auto followed = followers(chain);
+    const Rooms passed = rooms(chain);
     const ChainNode* end = nullptr;
     for (const ChainNode& node : chain.nodes) {
-        if (placed.contains(node.id) || (node.guessed && node.trusted_key == newest_key)) continue;
+        if (node.guessed || followed.contains(node.id) || has_room(node, passed)) continue;
         if (end)
             findings.push_back(about(
                 node, fmt::format("the chain has two ends, '{}' and '{}': one was put there, or "
@@ -61,20 +68,42 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
 }  // namespace
 
 End end_of(const Chain& chain) {
-    std::set<std::string_view> placed;  // something vouched for says where they belong
+    const auto followed = followers(chain);
+    const Rooms passed = rooms(chain);
+    const auto is_end = [&](const ChainNode& node) {
+        return !followed.contains(node.id) && !has_room(node, passed);
+    };
+    // A guess and what has room ends the chain where nothing else does.
+    const auto rank = [&](const ChainNode& node) {
+        return std::tuple(!followed.contains(node.id), !node.guessed, is_end(node));
+    };
     End end;
-    for (const ChainNode& node : chain.nodes) {
-        if (!node.vouched_for()) continue;
-        placed.insert(node.previous_id);
-        // A guessed note names all that might belong beside it, wherever that is.
-        if (!node.guessed) placed.insert(node.passed_over.begin(), node.passed_over.end());
-        if (!node.sha256.empty()) end.newest = &node;
-    }
     for (const ChainNode& node : chain.nodes)
-        if ((!node.vouched_for() || node.guessed) && !node.missing && &node != end.newest &&
-            !placed.contains(node.id))
+        if (node.vouched_for() && !node.sha256.empty() &&
+            (!end.newest || rank(node) >= rank(*end.newest)))
+            end.newest = &node;
+    for (const ChainNode& node : chain.nodes) {
+        if (node.missing || &node == end.newest) continue;
+        if (node.vouched_for() ? is_end(node) : !passed.contains(node.id))
             end.passed_over.push_back(node.id);
+    }
     return end;
+}
+
+std::vector<std::string> unplaced_without(const Chain& chain, const ChainNode& gone) {
+    Chain rest;
+    for (const ChainNode& node : chain.nodes)
+        if (&node != &gone) rest.nodes.push_back(node);
+    const auto followed = followers(rest);
+    std::vector<std::string> ids;
+    for (const ChainNode& node : rest.nodes) {
+        if (node.missing) continue;
+        const auto siblings = followed.find(node.previous_id);
+        if (!node.vouched_for() || !followed.contains(node.id) ||
+            (!node.guessed && siblings->second > 1))
+            ids.push_back(node.id);
+    }
+    return ids;
 }
 
 bool fits(const ChainNode& node, const ChainNode& follower) {
@@ -91,9 +120,9 @@ std::vector<Finding> check_chain(const Chain& chain) {
         const auto found = by_id.find(id);
         return found != by_id.end() && !found->second->missing;
     };
-    std::map<std::string, const ChainNode*> follower_of;
-    const ChainNode* beginning = nullptr;
-    std::set<std::string> seen;
+    const Rooms passed = rooms(chain);
+    std::map<std::string_view, const ChainNode*> follower_of;  // of "": the first one
+    std::set<std::string_view> seen;
     for (const ChainNode& node : chain.nodes) {
         seen.insert(node.id);
         if (node.missing) continue;  // whoever names it says so
@@ -114,14 +143,19 @@ std::vector<Finding> check_chain(const Chain& chain) {
                                     fmt::format("'{}', which could not be read when '{}' followed, "
                                                 "is gone and was not removed in the regular way",
                                                 id, node.id)});
-        if (node.previous_id.empty()) {
-            if (beginning && !may_stand_beside(node, *beginning))
+        if (!node.guessed && !has_room(node, passed)) {
+            const ChainNode*& follower = follower_of[node.previous_id];
+            if (follower)
                 findings.push_back(about(
-                    node, fmt::format("the backups '{}' and '{}' both say that they are the first",
-                                      beginning->id, node.id)));
-            beginning = &node;
-            continue;
+                    node,
+                    node.previous_id.empty()
+                        ? fmt::format("the backups '{}' and '{}' both say that they are the first",
+                                      follower->id, node.id)
+                        : fmt::format("the backups '{}' and '{}' both follow on '{}'", follower->id,
+                                      node.id, node.previous_id)));
+            follower = &node;
         }
+        if (node.previous_id.empty()) continue;
         if (!is_there(node.previous_id)) {
             findings.push_back(
                 {{},
@@ -133,7 +167,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
             continue;
         }
         const ChainNode& before = *by_id.at(node.previous_id);
-        if (!seen.contains(node.previous_id))
+        if (!node.guessed && !seen.contains(node.previous_id))
             findings.push_back(about(node, fmt::format("the backups from '{}' to '{}' follow one "
                                                        "another in a ring",
                                                        node.previous_id, node.id)));
@@ -141,12 +175,6 @@ std::vector<Finding> check_chain(const Chain& chain) {
             findings.push_back(
                 about(before,
                       fmt::format("it was changed after the backup '{}' followed on it", node.id)));
-        const ChainNode*& follower = follower_of[node.previous_id];
-        if (follower && !may_stand_beside(node, *follower))
-            findings.push_back(about(node, fmt::format("the backups '{}' and '{}' both follow on "
-                                                       "'{}'",
-                                                       follower->id, node.id, node.previous_id)));
-        follower = &node;
     }
     if (findings.empty()) check_end(chain, findings);
     for (const auto& [id, note] : chain.interrupted) {

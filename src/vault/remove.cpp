@@ -9,9 +9,13 @@
 namespace davenport::vault {
 namespace {
 
-// What a manifest that is gone or can't be read says no more, and what one that is doubted says
-// wrongly, the order of the chain tells; and what its hash was, the backup that follows on it
-// knows.
+bool has_sibling(const Chain& chain, const ChainNode& node) {
+    return std::any_of(chain.nodes.begin(), chain.nodes.end(), [&](const ChainNode& other) {
+        return &other != &node && other.vouched_for() && !other.guessed &&
+               other.previous_id == node.previous_id;
+    });
+}
+
 RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex,
                      const Removal& why, const std::string& doubt, std::int64_t now_ms) {
     RemovedNote note;
@@ -25,28 +29,20 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     note.previous_id = node.previous_id;
     note.previous_sha256 = node.previous_sha256;
     note.passed_over = node.passed_over;
-    note.guessed =
-        !doubt.empty() ||
-        std::any_of(chain.nodes.begin(), chain.nodes.end(), [&](const ChainNode& other) {
-            return &other != &node && other.vouched_for() && other.previous_id == node.previous_id;
-        });
-    if (note.guessed) {
+    note.guessed = !doubt.empty() || has_sibling(chain, node);
+    if (note.guessed) note.passed_over = unplaced_without(chain, node);
+    // What a manifest that is gone or can't be read says no more, and what one that is doubted says
+    // wrongly, the order of the chain tells as well as it can.
+    if (!doubt.empty()) {
         note.previous_id = note.previous_sha256 = "";
-        note.passed_over.clear();
-        bool before = true;
         for (const ChainNode& other : chain.nodes) {
-            if (&other == &node)
-                before = false;
-            else if (other.vouched_for() && before) {
-                note.previous_id = other.id;
-                note.previous_sha256 = other.sha256;
-            }
+            if (&other == &node) break;
+            if (!other.vouched_for() || other.guessed) continue;
+            note.previous_id = other.id;
+            note.previous_sha256 = other.sha256;
         }
-        for (const ChainNode& other : chain.nodes)
-            if (&other != &node && !other.missing &&
-                (!other.vouched_for() || other.previous_id == note.previous_id))
-                note.passed_over.push_back(other.id);
     }
+    // And what its hash was, the backup that follows on it knows.
     for (const ChainNode& follower : chain.nodes)
         if (follower.previous_id == node.id && follower.vouched_for())
             note.sha256 = follower.previous_sha256;
@@ -63,11 +59,10 @@ Result<> write_note(blobs::BlobStore& store, const RemovedNote& note, const Sign
             decoded->found_sha256 == note.found_sha256 &&
             (!key || check_signature(*existing, key->public_key())))
             return {};
-        DAVENPORT_TRY(store.remove(name));
     } else if (existing.error().code != ErrorCode::not_found) {
         return fail(std::move(existing).error());
     }
-    return blobs::write_all(store, name, encode(note, key));
+    return blobs::replace_all(store, name, encode(note, key));
 }
 
 Result<> remove_all(blobs::BlobStore& store, const std::string& prefix, std::uint64_t& freed) {

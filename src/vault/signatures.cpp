@@ -1,14 +1,15 @@
 #include "catalog.hpp"
+#include "davenport/base/sealed_text.hpp"
+#include "notes.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace davenport::vault {
 namespace {
 
-// What is wrong with the signature; empty: nothing. Keys follow one another along the chain: a note
-// may be much younger than the manifest whose place it takes, but neither is signed by a key that
-// an earlier manifest says was replaced (`newest`). So whoever steals an old key can't go on with
-// it, and what it signed is held by the hashes of what follows.
+// What is wrong with the signature; empty: nothing. `newest`: the newest key that must not have
+// been replaced yet when this was signed.
 std::string fault(const ChainNode& node, const std::vector<VerifyingKey>& trusted,
                   std::size_t newest) {
     if (node.key_id.empty()) return "is not signed";
@@ -35,13 +36,19 @@ std::string doubt_about(const ChainNode& node) {
 
 }  // namespace
 
+// Keys follow one another along the chain. So whoever steals a key that was replaced can't go on
+// with it, and the manifests that it signed are held by the hashes of what follows. Notes are not,
+// but all are signed anew before a new key signs its first manifest (`renew_notes`).
 void judge(Chain& chain, const std::vector<VerifyingKey>& trusted) {
     std::map<std::string_view, ChainNode*> by_id;
+    std::size_t in_use = 0;
+    for (const ChainNode& node : chain.nodes)
+        if (node.trusted_key && !node.removed) in_use = std::max(in_use, *node.trusted_key);
     std::size_t newest = 0;
     for (ChainNode& node : chain.nodes) {
         by_id.emplace(node.id, &node);
         if (!trusted.empty() && node.problem.empty())
-            node.signature_fault = fault(node, trusted, newest);
+            node.signature_fault = fault(node, trusted, node.removed ? in_use : newest);
         if (node.trusted_key && !node.removed) newest = std::max(newest, *node.trusted_key);
         node.doubt = doubt_about(node);
     }
@@ -52,6 +59,22 @@ void judge(Chain& chain, const std::vector<VerifyingKey>& trusted) {
             node->second->doubt = fmt::format(
                 "its manifest was changed after the backup {} followed on it", follower.id);
     }
+}
+
+Result<> renew_notes(blobs::BlobStore& store, const Chain& chain, const Signing& signing) {
+    if (!signing.key) return {};
+    for (const ChainNode& node : chain.nodes) {
+        if (!node.removed || !node.doubt.empty() || !node.trusted_key ||
+            *node.trusted_key + 1 >= signing.trusted.size())
+            continue;
+        const std::string name = "removed/" + node.id;
+        DAVENPORT_ASSIGN(const std::string text, blobs::read_all(store, name, max_manifest_bytes));
+        // As it is now, not as it was listed. Damage must not stop backups.
+        if (!check_signature(text, signing.trusted[*node.trusted_key])) continue;
+        DAVENPORT_ASSIGN(const RemovedNote note, decode_removed_note(text));
+        DAVENPORT_TRY(blobs::replace_all(store, name, encode(note, signing.key.get())));
+    }
+    return {};
 }
 
 }  // namespace davenport::vault

@@ -250,6 +250,7 @@ Result<> Vault::commit(Manifest manifest) {
                     decoded.error().message);
     DAVENPORT_TRY(check_data(*impl_->store, manifest, known, impl_->keys));
     DAVENPORT_TRY(impl_->keys.keep_stored());
+    DAVENPORT_TRY(renew_notes(*impl_->store, *chain, impl_->signing));
     DAVENPORT_TRY(blobs::write_all(*impl_->store, "manifests/" + manifest.id, text));
     impl_->keys.forget();
     return {};

@@ -45,9 +45,9 @@ class Verifier {
     }
 
     Result<Verification> run(const Chain& chain, const std::vector<std::string>& ids) {
-        if (!chain.nodes.empty()) {
-            result_.head_id = chain.nodes.back().id;
-            result_.head_sha256 = chain.nodes.back().sha256;
+        if (const ChainNode* newest = end_of(chain).newest) {
+            result_.head_id = newest->id;
+            result_.head_sha256 = newest->sha256;
         }
         for (const std::string& id : ids) {
             const ChainNode* node = chain.find(id);

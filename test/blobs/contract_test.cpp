@@ -46,6 +46,27 @@ TEST_CASE("a blob store keeps its contract") {
     Engine engine(kind);
     BlobStore& store = *engine.store;
 
+    SECTION("a blob can be replaced, whole or not at all") {
+        REQUIRE(write_all(store, "a/b", "before"));
+        const auto reader = store.open("a/b");
+        REQUIRE(reader);
+        {
+            auto given_up = store.create();
+            REQUIRE(given_up);
+            REQUIRE((*given_up)->append("lost"));
+        }
+        CHECK(*read_all(store, "a/b", 100) == "before");
+        REQUIRE(replace_all(store, "a/b", "afterwards"));
+        CHECK(*read_all(store, "a/b", 100) == "afterwards");
+        std::string out;
+        REQUIRE((*reader)->read(0, 6, out));
+        CHECK(out == "before");
+        REQUIRE(replace_all(store, "a/c", "new"));
+        CHECK(*read_all(store, "a/c", 100) == "new");
+        CHECK(names(store, "") == std::vector<std::string>{"a/b", "a/c"});
+        CHECK(code_of(replace_all(store, "a/../b", "x")) == ErrorCode::invalid_argument);
+    }
+
     SECTION("what was written can be read, whole and in ranges") {
         auto writer = store.create();
         REQUIRE(writer);

@@ -181,6 +181,12 @@ class FaultyBlobStore final : public blobs::BlobStore {
                 return inner_->commit(name);
             });
         }
+        Result<> replace(std::string_view name) override {
+            return faults_->run([&]() -> Result<> {
+                DAVENPORT_TRY(check_alive());
+                return inner_->replace(name);
+            });
+        }
 
       private:
         Result<> check_alive() const {

@@ -36,6 +36,7 @@ class NotedStore final : public blobs::BlobStore {
             store_.committed.emplace_back(name);
             return inner_->commit(name);
         }
+        Result<> replace(std::string_view name) override { return inner_->replace(name); }
 
       private:
         NotedStore& store_;

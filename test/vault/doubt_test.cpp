@@ -259,3 +259,85 @@ TEST_CASE("a pinned backup whose manifest is gone can be given up") {
     must(vault->remove("b2", "lost"));
     CHECK(disk.findings() == "");
 }
+
+TEST_CASE("whatever was damaged, when some is removed and the rest mended the chain is sound") {
+    constexpr unsigned count = 5;
+    for (unsigned damaged = 1; damaged < 1 << count; ++damaged) {
+        for (unsigned removed = damaged; removed != 0; removed = (removed - 1) & damaged) {
+            SignedDisk disk;
+            const auto vault = disk.open();
+            disk.fill(*vault, 1, count);
+            std::map<std::string, std::string> sound;
+            std::vector<std::string> gone;
+            for (unsigned i = 0; i < count; ++i) {
+                const std::string id = fmt::format("b{}", i + 1);
+                const std::string name = "manifests/" + id;
+                if (!(damaged >> i & 1)) continue;
+                if (removed >> i & 1)
+                    gone.push_back(id);
+                else
+                    sound[name] = disk.read(name);
+                disk.write(name, "nonsense");
+            }
+            if (removed % 2 == 0) std::reverse(gone.begin(), gone.end());
+            CAPTURE(gone, sound.size());
+            for (const std::string& id : gone) must(vault->remove(id, "damaged"));
+            for (const auto& [name, text] : sound) disk.write(name, text);
+            CHECK(disk.findings() == "");
+            disk.fill(*vault, 7, 8);
+            CHECK(disk.findings() == "");
+            CHECK(disk.verify().head_id == "b8");
+        }
+    }
+}
+
+// Manifests and notes. What is damaged in the end is mended then.
+TEST_CASE("after damage and removals and mends and backups in any order the chain is sound") {
+    const auto seed = GENERATE(range(0U, 150U));
+    std::mt19937 random(seed);
+    SignedDisk disk;
+    const auto vault = disk.open();
+    int last = 4;
+    disk.fill(*vault, 1, last);
+    std::map<std::string, std::string> sound;  // what is damaged, as it was
+    std::string steps;
+    for (int step = 0; step < 14; ++step) {
+        std::vector<std::string> names;
+        for (const char* prefix : {"manifests/", "removed/"})
+            for (const auto& blob : must(vault->store().list(prefix))) names.push_back(blob.name);
+        const std::string name = names[random() % names.size()];
+        const std::string id = name.substr(name.find('/') + 1);
+        const bool damaged = sound.contains(name);
+        switch (random() % 5) {
+            case 0:
+            case 1:
+                if (damaged) break;
+                steps += " damage " + name;
+                sound[name] = disk.read(name);
+                disk.write(name, "nonsense");
+                break;
+            case 2:
+                if (name.starts_with("removed/") && !damaged) break;
+                steps += " remove " + name;
+                must(vault->remove(id, "test"));
+                sound.erase(name);
+                break;
+            case 3:
+                if (!damaged) break;
+                steps += " mend " + name;
+                disk.write(name, sound[name]);
+                sound.erase(name);
+                break;
+            default:
+                ++last;
+                steps += fmt::format(" back up b{}", last);
+                disk.fill(*vault, last, last);
+        }
+    }
+    for (const auto& [name, text] : sound) disk.write(name, text);
+    CAPTURE(seed, steps);
+    CHECK(disk.findings() == "");
+    disk.fill(*vault, last + 1, last + 2);
+    CHECK(disk.findings() == "");
+    CHECK(disk.verify().head_id == fmt::format("b{}", last + 2));
+}

@@ -377,6 +377,72 @@ TEST_CASE("keys follow one another and never go back") {
     }
 }
 
+TEST_CASE("notes are signed anew before a new key signs its first backup") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 6);
+    for (const std::string id : {"b2", "b3"}) must(disk.open()->remove(id, "retention"));
+    const auto old = disk.key;
+    disk.key = new_key();
+    disk.trusted.push_back(disk.key->public_key());
+    const auto key_of = [&](const std::string& id) {
+        return signature_of(disk.read("removed/" + id))->key_id;
+    };
+    disk.open();
+    CHECK(key_of("b2") == old->public_key().id());
+    CHECK(disk.findings() == "");
+    SECTION("with all that they say") {
+        const auto before = must(decode_removed_note(disk.read("removed/b3")));
+        disk.fill(*disk.open(), 7, 7);
+        CHECK(key_of("b2") == disk.key->public_key().id());
+        CHECK(key_of("b3") == disk.key->public_key().id());
+        CHECK(encode(must(decode_removed_note(disk.read("removed/b3")))) == encode(before));
+        CHECK(disk.findings() == "");
+    }
+    SECTION("so that a stolen old key can't forge what stood before one") {
+        disk.fill(*disk.open(), 7, 7);
+        // b1 is exchanged, and a note for b4 made, which knows nothing of the real one.
+        const auto fourth = must(decode_manifest(disk.read("manifests/b4")));
+        RemovedNote note;
+        note.id = "b4";
+        note.sha256 = note.found_sha256 = to_hex(as_bytes(sha256(disk.read("manifests/b4"))));
+        note.previous_id = "b1";
+        disk.edit(
+            "b1", [](Manifest& manifest) { manifest.databases[0].documents = 7; }, old.get());
+        note.previous_sha256 = to_hex(as_bytes(sha256(disk.read("manifests/b1"))));
+        for (const std::string name : {"manifests/b4", "removed/b2", "removed/b3"})
+            disk.remove(name);
+        disk.write("removed/b4", encode(note, old.get()));
+        CHECK_THAT(disk.findings(),
+                   Contains("the note of the removed backup is signed by the key " +
+                            old->public_key().id() + ", which the key"));
+    }
+    SECTION("whenever that is interrupted") {
+        for (std::uint64_t call = 1;; ++call) {
+            CAPTURE(call);
+            const auto faults = std::make_shared<Faults>();
+            const std::shared_ptr<blobs::BlobStore> blobs =
+                must(blobs::open_directory(disk.root()));
+            const auto vault =
+                must(Vault::open(std::make_unique<FaultyBlobStore>(blobs, faults), disk.clock,
+                                 chosen_ring(), {disk.key, disk.trusted}));
+            const auto segment = must(write_segment(vault->store(), {document("x", "7")}));
+            faults->clear();
+            faults->fail_call(call, Faults::Lasting::forever);
+            const auto committed = vault->commit(backup("b7", {entry("db", {segment})}, 7));
+            CHECK(disk.findings() == "");
+            if (committed) break;
+            CHECK(call < 100);
+        }
+        CHECK(key_of("b2") == disk.key->public_key().id());
+    }
+    SECTION("one that can't be read then stops no backup") {
+        disk.write("removed/b2", "nonsense");
+        disk.fill(*disk.open(), 7, 7);
+        must(disk.open()->remove("b2", "lost"));
+        CHECK(disk.findings() == "");
+    }
+}
+
 TEST_CASE("the next backup is not built on what somebody else wrote") {
     SignedDisk disk;
     disk.fill(*disk.open(), 1, 2);

@@ -34,6 +34,10 @@ class BlobWriter {
     // already: `already_exists`; it stays as it is, and is durable. Call once, last. After any
     // other error the blob may be there or not, but never in part.
     virtual Result<> commit(std::string_view name) = 0;
+    // As `commit`, but in place of the blob that is there, if one is: whoever opens `name` gets the
+    // one or the other, also after a crash. For what says the same in another form; nothing else is
+    // ever replaced.
+    virtual Result<> replace(std::string_view name) = 0;
 };
 
 // One blob while it is read. Thread-safe.
@@ -46,7 +50,7 @@ class BlobReader {
     virtual Result<> read(std::uint64_t offset, std::size_t length, std::string& out) const = 0;
 };
 
-// Immutable named byte strings: written whole, never changed, listed by prefix, read by range; so
+// Named byte strings: written whole, never changed but for `BlobWriter::replace`, listed by prefix, read by range; so
 // an object store can stand in for the directory engine. Thread-safe.
 class BlobStore {
   public:
@@ -74,5 +78,6 @@ std::unique_ptr<BlobStore> make_memory();
 // Whole small blobs (manifests). A blob longer than `limit` bytes is `too_large`.
 Result<std::string> read_all(const BlobStore& store, std::string_view name, std::uint64_t limit);
 Result<> write_all(BlobStore& store, std::string_view name, std::string_view bytes);
+Result<> replace_all(BlobStore& store, std::string_view name, std::string_view bytes);
 
 }  // namespace davenport::blobs
