@@ -92,9 +92,7 @@ Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view be
     std::array<std::uint64_t, 3> counts{};
     std::uint64_t all = 0;
     json::array rows;
-    DAVENPORT_TRY(vault.diff(before, after, [&](const vault::Difference& difference) -> Result<> {
-        if (beat)
-            if (auto went_on = beat(); !went_on) return went_on;
+    const auto visit = [&](const vault::Difference& difference) -> Result<> {
         const auto kind = static_cast<std::size_t>(difference.kind);
         ++counts[kind];
         if (all++ < listed)
@@ -104,7 +102,8 @@ Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view be
                                         {"before", difference.before_revision},
                                         {"after", difference.after_revision}});
         return {};
-    }));
+    };
+    DAVENPORT_TRY(vault.diff(before, after, visit, beat));
     return json::object{{"added", counts[0]},
                         {"changed", counts[1]},
                         {"removed", counts[2]},

@@ -113,6 +113,8 @@ std::int64_t Retention::locked_until(const vault::Manifest& manifest) const {
 // Nobody can say what was promised; the longest that is promised to any backup, or asked for now,
 // counts from the latest time that is known of this one.
 Result<std::int64_t> Retention::doubted_until_ms(std::string_view backup_id) const {
+    // Whoever doubts it later, doubts what happened since.
+    if (const auto doubt = vault_.doubt(backup_id); doubt && doubt->empty()) return latest_time_ms;
     std::int64_t lock_ms = lock_ms_;
     DAVENPORT_ASSIGN(const auto ids, vault_.list());
     for (const std::string& id : ids) {

@@ -7,6 +7,7 @@ namespace davenport::vault {
 namespace {
 
 using Visit = std::function<Result<>(const Difference&)>;
+using Beat = std::function<Result<>()>;
 using References = std::vector<SegmentReference>;
 using Readers = std::vector<std::shared_ptr<SegmentReader>>;
 
@@ -84,7 +85,8 @@ std::optional<Difference> compare(const std::string& database, std::string_view 
 // A document can only differ if it stands in a segment above those that both lists begin with:
 // below them both see the same. The segments they share are only looked into for such documents.
 Result<> diff_database(const blobs::BlobStore& store, const Keys& keys, const std::string& database,
-                       const References& before, const References& after, const Visit& visit) {
+                       const References& before, const References& after, const Visit& visit,
+                       const Beat& beat) {
     const auto [before_own, after_own] = std::mismatch(
         before.begin(), before.end(), after.begin(), after.end(),
         [](const SegmentReference& a, const SegmentReference& b) { return a.name == b.name; });
@@ -101,6 +103,7 @@ Result<> diff_database(const blobs::BlobStore& store, const Keys& keys, const st
     const Names names = encrypted ? Names::pass_over : Names::compare;
     const auto candidates = merge(std::move(own), Tombstones::show);
     while (true) {
+        if (beat) DAVENPORT_TRY(beat());
         DAVENPORT_ASSIGN(const Record* candidate, candidates->next());
         if (!candidate) return {};
         const std::string_view id = candidate->id;
@@ -125,8 +128,8 @@ std::map<std::string, References> segments_by_database(const Manifest& manifest)
 
 }  // namespace
 
-Result<> Vault::diff(std::string_view before_id, std::string_view after_id,
-                     const Visit& visit) const {
+Result<> Vault::diff(std::string_view before_id, std::string_view after_id, const Visit& visit,
+                     const Beat& beat) const {
     DAVENPORT_ASSIGN(const Manifest before, manifest(before_id));
     DAVENPORT_ASSIGN(const Manifest after, manifest(after_id));
     auto old = segments_by_database(before);
@@ -134,7 +137,7 @@ Result<> Vault::diff(std::string_view before_id, std::string_view after_id,
     for (const auto& [name, segments] : young) old.try_emplace(name);
     for (const auto& [name, segments] : old)
         DAVENPORT_TRY(
-            diff_database(*impl_->store, impl_->keys, name, segments, young[name], visit));
+            diff_database(*impl_->store, impl_->keys, name, segments, young[name], visit, beat));
     return {};
 }
 

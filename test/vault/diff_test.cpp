@@ -53,6 +53,16 @@ TEST_CASE("the differences between two backups") {
     });
     CHECK(stopped.error().code == ErrorCode::cancelled);
     CHECK(visits == 1);
+    // And so does whoever is asked meanwhile, also where nothing differs.
+    const auto again = must(write_segment(store, {document("a", "1"), document("b", "1")}));
+    must(vault->commit(backup("same", {entry("db", {base, again})})));
+    int beats = 0;
+    const auto ended = vault->diff("one", "same", {}, [&]() -> Result<> {
+        if (++beats < 2) return {};
+        return fail(ErrorCode::cancelled, "enough");
+    });
+    CHECK(ended.error().code == ErrorCode::cancelled);
+    CHECK(beats == 2);
 }
 
 TEST_CASE("attachments make a difference, too", "[plain]") {

@@ -26,8 +26,8 @@ json::object to_json(const std::vector<rbac::KeyInfo>& keys);
 // damaged backup has a row like the others.
 Result<json::object> backups_to_json(Service& service);
 
-// Counts of all differences and the first `listed` of them. `beat` is asked at each; its error ends
-// it. May be empty.
+// Counts of all differences and the first `listed` of them. `beat` is asked before every record;
+// its error ends it. May be empty.
 Result<json::object> diff_to_json(const vault::Vault& vault, std::string_view before,
                                   std::string_view after, std::uint64_t listed,
                                   const std::function<Result<>()>& beat = {});

@@ -63,7 +63,8 @@ class Retention {
     Result<> check_removable(std::string_view backup_id) const;
     // Unix milliseconds; in the past or 0: it is not locked.
     std::int64_t locked_until(const vault::Manifest& manifest) const;
-    // Until when a backup is locked whose manifest is doubted, for Removal::doubted_until_ms.
+    // Until when a backup is locked whose manifest is doubted, for Removal::doubted_until_ms; where
+    // nothing speaks against it, for ever. Reads every manifest of the vault where something does.
     Result<std::int64_t> doubted_until_ms(std::string_view backup_id) const;
     // The latest that it can be now, for Removal::now_ms.
     std::int64_t now_ms() const;

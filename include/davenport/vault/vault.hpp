@@ -241,9 +241,10 @@ class Vault {
                               std::string_view document) const;
 
     // Calls `visit` for every document that differs, database by database in id order, reading only
-    // segments that the two backups do not share.
+    // segments that the two backups do not share. `beat` as in `compact`.
     Result<> diff(std::string_view before_id, std::string_view after_id,
-                  const std::function<Result<>(const Difference&)>& visit) const;
+                  const std::function<Result<>(const Difference&)>& visit,
+                  const std::function<Result<>()>& beat = {}) const;
 
   private:
     struct Impl;
