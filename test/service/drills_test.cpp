@@ -1,26 +1,18 @@
 // Drills as jobs of a service.
 #include "davenport/service/drills.hpp"
-#include "davenport/service/service.hpp"
-#include "support/temporary_directory.hpp"
+#include "service_support.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace davenport;
 using namespace std::chrono_literals;
 using service::Service;
+using test::open_service;
 
 namespace {
 
-std::unique_ptr<Service> open_service(const test::TemporaryDirectory& directory,
-                                      Service::Background background) {
-    config::Settings settings;
-    settings.data.directory = directory / "data";
-    settings.schedules.backup = "";
-    settings.retention.preset = "none";
+void one_thread(config::Settings& settings) {
     settings.jobs.threads = 1;
-    auto opened = Service::open(settings, background);
-    REQUIRE(opened);
-    return std::move(*opened);
 }
 
 }  // namespace
@@ -29,14 +21,14 @@ TEST_CASE("a drill does not wait for a removal that waits for the drill's thread
     const test::TemporaryDirectory directory;
     std::string backup, drill;
     {
-        const auto service = open_service(directory, Service::Background::jobs);
+        const auto service = open_service(directory, Service::Background::jobs, one_thread);
         const auto started = service->start_backup("test");
         REQUIRE(started);
         backup = *started;
         REQUIRE(service->wait_for_backup(backup, 60s));
     }
     {
-        const auto service = open_service(directory, Service::Background::leave);
+        const auto service = open_service(directory, Service::Background::leave, one_thread);
         const auto started = service->drills().start({backup, "", "", "test"});
         REQUIRE(started);
         drill = *started;
@@ -45,7 +37,7 @@ TEST_CASE("a drill does not wait for a removal that waits for the drill's thread
         REQUIRE(service->jobs().submit(
             {"removal_1", "removal", "backup-restore", {{"backup_id", backup}, {"by", "test"}}}));
     }
-    const auto service = open_service(directory, Service::Background::jobs);
+    const auto service = open_service(directory, Service::Background::jobs, one_thread);
     const auto drilled = service->drills().wait(drill, 60s);
     REQUIRE(drilled);
     CHECK(drilled->state == jobs::State::succeeded);

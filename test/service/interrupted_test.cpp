@@ -1,8 +1,7 @@
 // What a service finds that a crash, or another instance, has left half done.
 #include "davenport/documents/records.hpp"
-#include "davenport/service/service.hpp"
+#include "service_support.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,21 +11,7 @@ using namespace davenport;
 using namespace std::chrono_literals;
 using service::Service;
 using test::eventually;
-
-namespace {
-
-std::unique_ptr<Service> open_service(const test::TemporaryDirectory& directory,
-                                      Service::Background background) {
-    config::Settings settings;
-    settings.data.directory = directory / "data";
-    settings.schedules.backup = "";
-    settings.retention.preset = "none";
-    auto opened = Service::open(settings, background);
-    REQUIRE(opened);
-    return std::move(*opened);
-}
-
-}  // namespace
+using test::open_service;
 
 TEST_CASE("a scheduled start that was cut off finds the backup that it has begun") {
     const test::TemporaryDirectory directory;

@@ -1,9 +1,8 @@
 // What a service lets begin beside what runs, and that ends are recorded.
 #include "davenport/base/file.hpp"
 #include "davenport/documents/records.hpp"
-#include "davenport/service/service.hpp"
+#include "service_support.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,29 +13,11 @@
 using namespace davenport;
 using namespace std::chrono_literals;
 using service::Service;
+using test::back_up;
 using test::eventually;
+using test::open_service;
 
 namespace {
-
-std::unique_ptr<Service> open_service(const test::TemporaryDirectory& directory,
-                                      Service::Background background,
-                                      const std::string& drills = {}) {
-    config::Settings settings;
-    settings.data.directory = directory / "data";
-    settings.drills.directory = drills;
-    auto opened = Service::open(settings, background);
-    REQUIRE(opened);
-    return std::move(*opened);
-}
-
-std::string back_up(Service& service) {
-    const auto id = service.start_backup("test");
-    REQUIRE(id);
-    const auto job = service.wait_for_backup(*id, 60s);
-    REQUIRE(job);
-    REQUIRE(job->state == jobs::State::succeeded);
-    return *id;
-}
 
 std::shared_ptr<documents::Database> control_of(Service& service) {
     const auto control = service.documents().open("davenport_control");
@@ -123,7 +104,9 @@ TEST_CASE("what a drill could not take away again is told in its report") {
     const test::TemporaryDirectory directory;
     const std::string loop = directory / "loop";
     std::filesystem::create_symlink(loop, loop);
-    const auto service = open_service(directory, Service::Background::jobs, loop);
+    const auto service =
+        open_service(directory, Service::Background::jobs,
+                     [&](config::Settings& settings) { settings.drills.directory = loop; });
     const std::string id = back_up(*service);
     const auto drill = service->drills().start({id, "", "", "test"});
     REQUIRE(drill);

@@ -1,8 +1,7 @@
 #include "davenport/service/monitor.hpp"
 #include "davenport/documents/records.hpp"
-#include "davenport/service/service.hpp"
+#include "service_support.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,6 +12,7 @@
 using namespace davenport;
 using namespace std::chrono_literals;
 using service::Service;
+using test::back_up;
 using test::eventually;
 
 namespace {
@@ -37,14 +37,6 @@ std::string problem_of(Service& service, std::string_view part) {
     for (const auto& check : service.monitor().readiness())
         if (check.part == part) return check.problem;
     return "there is no such part";
-}
-
-void back_up(Service& service) {
-    const auto id = service.start_backup("test");
-    REQUIRE(id);
-    const auto job = service.wait_for_backup(*id, 60s);
-    REQUIRE(job);
-    REQUIRE(job->state == jobs::State::succeeded);
 }
 
 }  // namespace
