@@ -40,7 +40,7 @@ auto Ledger::with_indexes(Call call) -> decltype(call()) {
     return call();
 }
 
-Result<CreatedRow> Ledger::create(NewRow row) {
+Result<CreatedRow> Ledger::create(const NewRow& row) {
     Waiting self;
     self.row = &row;
     std::unique_lock lock(mutex_);

@@ -48,7 +48,7 @@ class Ledger {
                                                 const Clock& clock);
 
     // already_exists, with the claim in `detail`, when one of its claims is held.
-    Result<CreatedRow> create(NewRow row);
+    Result<CreatedRow> create(const NewRow& row);
     struct Steps {
         // Hears the first number before anything is written, so that the caller can note it.
         std::function<Result<>(std::uint64_t first)> begin;

@@ -107,7 +107,7 @@ Identity Identity::generate() {
     return Identity(Secret::random());
 }
 
-Identity::Identity(Secret secret) : secret_(secret) {
+Identity::Identity(const Secret& secret) : secret_(secret) {
     const Key key(
         EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, in(secret_.bytes()), Secret::size));
     std::size_t size = public_key_.size();

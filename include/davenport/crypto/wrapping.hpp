@@ -16,7 +16,7 @@ using PublicKey = std::array<std::uint8_t, 32>;  // X25519 (RFC 7748)
 class Identity {
   public:
     static Identity generate();
-    explicit Identity(Secret secret);
+    explicit Identity(const Secret& secret);
     const PublicKey& public_key() const { return public_key_; }
     const Secret& secret() const { return secret_; }
 

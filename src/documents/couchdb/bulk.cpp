@@ -54,15 +54,15 @@ void take_reply(Pending& pending, const json::object& row) {
 
 }  // namespace
 
-void BulkWriter::send(std::vector<Pending*> documents) {
+void BulkWriter::send(const std::vector<Pending*>& documents) {
     for (Pending* pending : documents) set(*pending, Reply::none);
     split(documents);
     while (!waiting_.empty() || !sent_.empty()) {
         // The next request is made while the server is at work on the one before.
         if (!waiting_.empty() && sent_.size() < max_under_way && !hopeless_) {
-            Batch batch = std::move(waiting_.front());
+            const Batch batch = std::move(waiting_.front());
             waiting_.pop_front();
-            begin(std::move(batch));
+            begin(batch);
         } else if (!sent_.empty()) {
             Sent sent = std::move(sent_.front());
             sent_.pop_front();
@@ -99,7 +99,7 @@ void BulkWriter::split(const std::vector<Pending*>& documents) {
     if (!batch.empty()) waiting_.push_back(std::move(batch));
 }
 
-void BulkWriter::begin(Batch batch) {
+void BulkWriter::begin(const Batch& batch) {
     std::uint64_t size = 0;
     for (const Pending* pending : batch) size += encoded_size(*pending);
     Request request = post_request(place_.path + "/_bulk_docs", {});

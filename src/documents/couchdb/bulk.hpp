@@ -14,7 +14,7 @@ class BulkWriter {
     BulkWriter(const Place& place, WriteMode mode) : place_(place), mode_(mode) {}
 
     // Ids must differ. `written`, `conflict`, `refused` or `unknown` for each.
-    void send(std::vector<Pending*> documents);
+    void send(const std::vector<Pending*>& documents);
 
     // What ends everything that goes to this database: there is none, or no right to write to it.
     const std::optional<Error>& hopeless() const { return hopeless_; }
@@ -28,7 +28,7 @@ class BulkWriter {
     };
 
     void split(const std::vector<Pending*>& documents);
-    void begin(Batch batch);
+    void begin(const Batch& batch);
     void finish(Sent sent);
     void take_replies(const Batch& batch, const Answer& answer);
     void refused(const Sent& sent, const Answer& answer);

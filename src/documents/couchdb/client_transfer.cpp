@@ -287,12 +287,12 @@ void Transfer::finish(CURLcode code) {
 Attempt::Ending Transfer::judge(CURLcode code) const {
     using Fate = Attempt::Fate;
     const Fate lost = connected_ ? Fate::unanswered : Fate::unsent;
-    const Attempt::Ending broken{Error{ErrorCode::unavailable,
-                                       fmt::format("{}: the connection broke before there was an "
-                                                   "answer",
-                                                   endpoint_.base),
-                                       {}},
-                                 lost};
+    Attempt::Ending broken{Error{ErrorCode::unavailable,
+                                 fmt::format("{}: the connection broke before there was an "
+                                             "answer",
+                                             endpoint_.base),
+                                 {}},
+                           lost};
     if (own_error_) return {own_error_, Fate::settled};
     // To libcurl, a head that is cut off is an answer.
     if (code == CURLE_OK) return answered_ ? Attempt::Ending{} : broken;

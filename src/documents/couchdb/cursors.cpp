@@ -64,7 +64,7 @@ Result<const DocumentView*> RowViews::show(const Row& row, Progress& progress) {
     return show(found_, row.sequence);
 }
 
-AllDocsCursor::AllDocsCursor(Place place, const AllDocsOptions& options,
+AllDocsCursor::AllDocsCursor(const Place& place, const AllDocsOptions& options,
                              std::shared_ptr<Progress> progress)
     : pages_(place, options), views_(place, options.bodies), progress_(std::move(progress)) {}
 
@@ -77,7 +77,7 @@ Result<const DocumentView*> AllDocsCursor::next() {
     }
 }
 
-ChangesCursor::ChangesCursor(Place place, const ChangesOptions& options,
+ChangesCursor::ChangesCursor(const Place& place, const ChangesOptions& options,
                              std::shared_ptr<Progress> progress)
     : place_(place),
       feed_(place, options),
@@ -134,8 +134,8 @@ Result<bool> Passes::end(std::string reached) {
     return true;
 }
 
-CatchUpCursor::CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
-                             std::function<Result<>()> settle)
+CatchUpCursor::CatchUpCursor(const Place& place, std::string since,
+                             std::shared_ptr<Progress> progress, std::function<Result<>()> settle)
     : place_(place),
       views_(place, true),
       progress_(progress),

@@ -34,7 +34,8 @@ class RowViews {
 
 class AllDocsCursor final : public DocumentCursor {
   public:
-    AllDocsCursor(Place place, const AllDocsOptions& options, std::shared_ptr<Progress> progress);
+    AllDocsCursor(const Place& place, const AllDocsOptions& options,
+                  std::shared_ptr<Progress> progress);
     Result<> open() { return pages_.open(); }
     Result<const DocumentView*> next() override;
 
@@ -47,7 +48,8 @@ class AllDocsCursor final : public DocumentCursor {
 // `_changes` as they are, one view a document or a leaf.
 class ChangesCursor final : public DocumentCursor {
   public:
-    ChangesCursor(Place place, const ChangesOptions& options, std::shared_ptr<Progress> progress);
+    ChangesCursor(const Place& place, const ChangesOptions& options,
+                  std::shared_ptr<Progress> progress);
     Result<> open() { return feed_.open(); }
     Result<const DocumentView*> next() override;
 
@@ -85,7 +87,7 @@ class Passes {
 // For a backup: the winners of what changed since a sequence.
 class CatchUpCursor final : public DocumentCursor {
   public:
-    CatchUpCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
+    CatchUpCursor(const Place& place, std::string since, std::shared_ptr<Progress> progress,
                   std::function<Result<>()> settle);
     Result<> open();  // or by the first `next`
     Result<const DocumentView*> next() override;

@@ -189,7 +189,7 @@ Result<> DocumentReader::take_revision(const object& members, std::size_t index,
                 if (fact.key == "error") take(fact.value, error);
                 if (fact.key == "reason") take(fact.value, reason);
             }
-            out.error = error + ": " + reason;
+            out.error = fmt::format("{}: {}", error, reason);
         }
     }
     return {};

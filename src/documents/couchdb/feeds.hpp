@@ -22,7 +22,8 @@ class AllDocsFeed {
         std::size_t hold_bytes = Request().hold_bytes;
     };
 
-    AllDocsFeed(Place place, AllDocsOptions options) : AllDocsFeed(place, options, Answers{}) {}
+    AllDocsFeed(Place place, AllDocsOptions options)
+        : AllDocsFeed(std::move(place), std::move(options), Answers{}) {}
     AllDocsFeed(Place place, AllDocsOptions options, Answers answers);
     // Asks, and waits for no answer.
     void begin();

@@ -284,7 +284,7 @@ Result<std::vector<Document>> Fields::find_sorted(const Asked& asked, const Quer
 Result<std::uint64_t> Fields::count(const Query& query) {
     DAVENPORT_ASSIGN(const Asked asked, prepare(query));
     std::uint64_t count = 0;
-    DAVENPORT_TRY(each(asked, Want::values, 0, UINT64_MAX, [&](Match) -> Result<bool> {
+    DAVENPORT_TRY(each(asked, Want::values, 0, UINT64_MAX, [&](const Match&) -> Result<bool> {
         ++count;
         return true;
     }));
