@@ -49,20 +49,9 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     return note;
 }
 
-// An interrupted removal may have left the note already.
+// In place of what an interrupted removal, or somebody else, has left there.
 Result<> write_note(blobs::BlobStore& store, const RemovedNote& note, const SigningKey* key) {
-    const std::string name = "removed/" + note.id;
-    auto existing = blobs::read_all(store, name, max_manifest_bytes);
-    if (existing) {
-        const auto decoded = decode_removed_note(*existing);
-        if (decoded && decoded->id == note.id && decoded->sha256 == note.sha256 &&
-            decoded->found_sha256 == note.found_sha256 &&
-            (!key || check_signature(*existing, key->public_key())))
-            return {};
-    } else if (existing.error().code != ErrorCode::not_found) {
-        return fail(std::move(existing).error());
-    }
-    return blobs::replace_all(store, name, encode(note, key));
+    return blobs::replace_all(store, "removed/" + note.id, encode(note, key));
 }
 
 Result<> remove_all(blobs::BlobStore& store, const std::string& prefix, std::uint64_t& freed) {

@@ -27,6 +27,6 @@ struct CouchdbOptions {
 };
 
 // Does not talk to the server yet. invalid_argument when the URL is none, or holds credentials.
-Result<std::unique_ptr<DocumentStore>> open_couchdb(CouchdbOptions options);
+Result<std::unique_ptr<DocumentStore>> open_couchdb(const CouchdbOptions& options);
 
 }  // namespace davenport::documents

@@ -8,8 +8,8 @@ constexpr std::size_t max_under_way = 3;
 
 }  // namespace
 
-LeavesCursor::LeavesCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
-                           std::function<Result<>()> settle)
+LeavesCursor::LeavesCursor(const Place& place, std::string since,
+                           std::shared_ptr<Progress> progress, std::function<Result<>()> settle)
     : place_(place),
       views_(place, true),
       progress_(progress),

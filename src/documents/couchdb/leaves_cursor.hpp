@@ -9,7 +9,7 @@ namespace davenport::documents::couchdb {
 // are then read many at a time, some requests ahead.
 class LeavesCursor final : public DocumentCursor {
   public:
-    LeavesCursor(Place place, std::string since, std::shared_ptr<Progress> progress,
+    LeavesCursor(const Place& place, std::string since, std::shared_ptr<Progress> progress,
                  std::function<Result<>()> settle);
     Result<> open();  // or by the first `next`
     Result<const DocumentView*> next() override;

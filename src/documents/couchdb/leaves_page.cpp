@@ -15,6 +15,7 @@ constexpr std::size_t max_refusal_bytes = 64 * 1024;
 
 bool are_those(const std::vector<FoundDocument>& found, std::vector<std::string> asked) {
     std::vector<std::string> revisions;
+    revisions.reserve(found.size());
     for (const FoundDocument& leaf : found) revisions.push_back(leaf.document.revision);
     std::sort(revisions.begin(), revisions.end());
     std::sort(asked.begin(), asked.end());

@@ -75,7 +75,7 @@ class CouchdbStore final : public DocumentStore {
 }  // namespace
 }  // namespace couchdb
 
-Result<std::unique_ptr<DocumentStore>> open_couchdb(CouchdbOptions options) {
+Result<std::unique_ptr<DocumentStore>> open_couchdb(const CouchdbOptions& options) {
     DAVENPORT_ASSIGN(auto client, couchdb::Client::create(options));
     return std::unique_ptr<DocumentStore>(std::make_unique<couchdb::CouchdbStore>(
         std::make_shared<couchdb::Server>(std::move(client), options)));

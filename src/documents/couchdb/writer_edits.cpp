@@ -81,8 +81,9 @@ void Writer::look_at_parents(Pendings& documents) {
         }
         auto kept = keep_attachments(
             *pending, found ? found->document.attachments : std::vector<AttachmentStub>());
-        if (!kept) settle(*pending, std::move(kept).error());
-        return !kept;
+        if (kept) return false;
+        settle(*pending, std::move(kept).error());
+        return true;
     });
 }
 
@@ -143,8 +144,9 @@ Result<> Writer::look_at_known(Pendings& documents) {
         const DocumentWrite& write = *pending->write;
         const bool known = !missing.contains({std::string(write.id), std::string(write.revision)});
         auto done = take_known(*pending, known);
-        if (!done) settle(*pending, std::move(done).error());
-        return !done || *done;
+        if (done) return *done;
+        settle(*pending, std::move(done).error());
+        return true;
     });
     return {};
 }
