@@ -265,6 +265,7 @@ Result<std::vector<const std::pair<const std::string, MemoryDocument>*>> MemoryD
     });
     if (query.descending) std::reverse(matching.begin(), matching.end());
     std::vector<const Entry*> entries;
+    entries.reserve(matching.size());
     for (const auto& match : matching) entries.push_back(match.second);
     return entries;
 }

@@ -87,7 +87,7 @@ Result<> drop_scratch(documents::DocumentStore& store, std::string_view drill_id
     DAVENPORT_ASSIGN(const auto names, store.databases());
     for (const std::string& name : names) {
         if (!is_scratch_of(name, drill_id, last_attempt)) continue;
-        const auto dropped = store.drop(name);
+        auto dropped = store.drop(name);
         if (!dropped && dropped.error().code != ErrorCode::not_found) return dropped;
     }
     return {};

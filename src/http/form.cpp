@@ -85,7 +85,7 @@ Result<FormField> parse_pair(std::string_view pair, std::size_t number) {
     if (!name || find_invalid_utf8(*name) != std::string::npos)
         return fail(ErrorCode::invalid_argument, "the name of field {} can't be read: {}", number,
                     name ? "it is not UTF-8" : name.error().message);
-    if (equals == pair.npos) return FormField{std::move(*name), {}};
+    if (equals == pair.npos) return FormField{std::move(*name), std::string()};
     auto value = decode_plus(pair.substr(equals + 1));
     if (!value)
         return fail(ErrorCode::invalid_argument, "the field {} can't be read: {}", in_quotes(*name),

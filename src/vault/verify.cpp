@@ -63,7 +63,7 @@ class Verifier {
             plan_compactions();
             check_pins();
         }
-        plan_attachments();
+        plan_attachments(ids.empty());
         for (const auto& [name, segment] : segments_)
             if (go_on_) check_segment(segment);
         for (const auto& [hash, attachment] : attachments_)
@@ -148,8 +148,10 @@ class Verifier {
     }
 
     // Errors are kept until check_segment has told what is wrong; but should all have gone well by
-    // then, they still mean that attachments were left out.
-    void plan_attachments() {
+    // then, they still mean that attachments were left out. Where one can't tell what a segment
+    // refers to, any of the vault's attachments may be it: they are all looked at when the vault
+    // is.
+    void plan_attachments(bool whole_vault) {
         for (const auto& [name, planned] : segments_) {
             all_bytes_ += planned.reference.raw_bytes;
             // What a compaction's output refers to, its inputs do, too, as long as they are needed.
@@ -162,11 +164,15 @@ class Verifier {
             for (const std::string& hash : *hashes)
                 attachments_.emplace(hash, PlannedAttachment{name, planned.owner});
         }
-        if (attachments_.empty()) return;
-        if (const auto blobs = store_.list("attachments/"))
-            for (const blobs::BlobInfo& blob : *blobs)
-                if (attachments_.contains(blob.name.substr(blob.name.find('/') + 1)))
-                    all_bytes_ += blob.size;
+        const bool all = whole_vault && !unlisted_.empty();
+        if (attachments_.empty() && !all) return;
+        const auto blobs = store_.list("attachments/");
+        if (!blobs) return;
+        for (const blobs::BlobInfo& blob : *blobs) {
+            const std::string hash = blob.name.substr(blob.name.find('/') + 1);
+            if (all) attachments_.emplace(hash, PlannedAttachment{unlisted_.begin()->first, {}});
+            if (attachments_.contains(hash)) all_bytes_ += blob.size;
+        }
     }
 
     Result<std::vector<std::string>> list_attachments(const PlannedSegment& planned) const {

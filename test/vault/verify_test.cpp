@@ -104,6 +104,15 @@ TEST_CASE("damage to other parts is named, too") {
         CHECK(findings[0].database == "db");
         CHECK_THAT(findings[0].message, Catch::Contains("'d050'"));
     }
+    SECTION("an attachment of which nobody can tell whose it is") {
+        filled.faults->flip(filled.shared.name, filled.shared.stored_bytes - 300, 1);
+        filled.faults->flip("attachments/" + filled.hash, 3, 1);
+        const auto findings = filled.findings();
+        REQUIRE(findings.size() == 2);
+        CHECK(findings[1].object == "attachments/" + filled.hash);
+        CHECK(findings[1].backup_id.empty());
+        CHECK(filled.findings({"one"}).size() == 1);
+    }
     SECTION("a missing attachment") {
         must(filled.blobs->remove("attachments/" + filled.hash));
         REQUIRE(filled.findings().size() == 1);
