@@ -115,13 +115,8 @@ std::int64_t Retention::locked_until(const vault::Manifest& manifest) const {
 Result<std::int64_t> Retention::doubted_until_ms(std::string_view backup_id) const {
     // Whoever doubts it later, doubts what happened since.
     if (const auto doubt = vault_.doubt(backup_id); doubt && doubt->empty()) return latest_time_ms;
-    std::int64_t lock_ms = lock_ms_;
-    DAVENPORT_ASSIGN(const auto ids, vault_.list());
-    for (const std::string& id : ids) {
-        const auto manifest = vault_.manifest(id);
-        if (manifest && vault_.doubt(id).value_or("gone").empty())
-            lock_ms = std::max(lock_ms, manifest->locked_until_ms - manifest->finished_ms);
-    }
+    DAVENPORT_ASSIGN(std::int64_t lock_ms, vault_.longest_lock_ms());
+    lock_ms = std::max(lock_ms, lock_ms_);
     if (lock_ms == 0) return 0;
     std::vector<std::int64_t> times{time_in_id(backup_id)};
     const std::string name = fmt::format("manifests/{}", backup_id);

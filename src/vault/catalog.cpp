@@ -157,8 +157,9 @@ Result<std::shared_ptr<const Chain>> Catalog::chain() {
         }
     }
     add_missing(nodes);
-    chain->nodes = in_order(std::move(nodes));
+    chain->nodes = in_order(nodes);
     judge(*chain, trusted_);
+    doubt_forks(*chain);
     chain_ = std::move(chain);
     manifest_listing_ = std::move(manifests);
     removed_listing_ = std::move(removed);

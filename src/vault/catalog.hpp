@@ -47,8 +47,8 @@ struct Chain {
 };
 
 // What the next backup says of the chain: it follows on the newest one that is vouched for, and
-// passes over what else ends there, and what nobody vouches for, since nobody knows its place.
-// Once that is mended it fits in; and that one of them vanishes shows.
+// passes over what nobody vouches for, since nobody knows its place. Once that is mended it fits
+// in; and that one of them vanishes shows.
 struct End {
     const ChainNode* newest = nullptr;  // null: there is none that is vouched for
     std::vector<std::string> passed_over;
@@ -60,12 +60,15 @@ std::vector<std::string> unplaced_without(const Chain& chain, const ChainNode& n
 
 // What is wrong with the chain: its links and its signatures.
 std::vector<Finding> check_chain(const Chain& chain);
+// Of several that follow on the same one, or are the first, all but one were put there; nobody can
+// tell which. Call it after `judge`.
+void doubt_forks(Chain& chain);
 // Whether this one is what its follower says it is.
 bool fits(const ChainNode& node, const ChainNode& follower);
 
 // order.cpp: the order of their commits. Along the links; where one is broken, the pieces come in
 // order of time. What can't be relied on comes before what names it, with the same time, or last.
-std::vector<ChainNode> in_order(std::vector<ChainNode> nodes);
+std::vector<ChainNode> in_order(const std::vector<ChainNode>& nodes);
 
 // signatures.cpp: fills `signature_fault` and `doubt`. `trusted` are the keys that the nodes were
 // read with; without any, signatures are not looked at.

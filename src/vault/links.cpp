@@ -16,14 +16,22 @@ Finding about(const ChainNode& node, std::string message) {
     return {node.removed ? std::string() : node.id, {}, blob_of(node), std::move(message)};
 }
 
-using Rooms = std::map<std::string_view, std::optional<std::size_t>>;
+std::string fork(const ChainNode& one, const ChainNode& other) {
+    if (other.previous_id.empty())
+        return fmt::format("the backups '{}' and '{}' both say that they are the first", one.id,
+                           other.id);
+    return fmt::format("the backups '{}' and '{}' both follow on '{}'", one.id, other.id,
+                       other.previous_id);
+}
 
 // What may stand anywhere, since nobody could tell its place when another one was written that
 // passes over it; by the newest key of those that do.
-Rooms rooms(const Chain& chain) {
+using Rooms = std::map<std::string_view, std::optional<std::size_t>>;
+enum class From { manifests, guesses_too };
+Rooms rooms(const Chain& chain, From from) {
     Rooms found;
     for (const ChainNode& node : chain.nodes) {
-        if (!node.vouched_for()) continue;
+        if (!node.vouched_for() || (node.guessed && from == From::manifests)) continue;
         for (const std::string& id : node.passed_over) {
             auto& key = found[id];
             key = std::max(key, node.trusted_key);
@@ -36,7 +44,7 @@ Rooms rooms(const Chain& chain) {
 bool has_room(const ChainNode& node, const Rooms& rooms) {
     const auto found = rooms.find(node.id);
     if (found == rooms.end()) return false;
-    return node.removed || node.trusted_key <= found->second;
+    return node.removed || !node.vouched_for() || node.trusted_key <= found->second;
 }
 
 // What others that are vouched for say that they follow on. A guess does not count.
@@ -52,7 +60,7 @@ std::map<std::string_view, std::size_t> followers(const Chain& chain) {
 // chain with nothing else wrong: any break makes an end.
 void check_end(const Chain& chain, std::vector<Finding>& findings) {
     const auto followed = followers(chain);
-    const Rooms passed = rooms(chain);
+    const Rooms passed = rooms(chain, From::guesses_too);
     const ChainNode* end = nullptr;
     for (const ChainNode& node : chain.nodes) {
         if (node.guessed || followed.contains(node.id) || has_room(node, passed)) continue;
@@ -69,24 +77,25 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
 
 End end_of(const Chain& chain) {
     const auto followed = followers(chain);
-    const Rooms passed = rooms(chain);
-    const auto is_end = [&](const ChainNode& node) {
-        return !followed.contains(node.id) && !has_room(node, passed);
-    };
-    // A guess and what has room ends the chain where nothing else does.
+    std::set<std::string_view> maybe_followed;
+    for (const ChainNode& node : chain.nodes)
+        if (node.vouched_for()) maybe_followed.insert(node.previous_id);
+    // What a guess makes room for loses that when the lost manifest comes back.
+    const Rooms said = rooms(chain, From::manifests);
+    // What is known goes before what is guessed, and what was aside before is no end.
     const auto rank = [&](const ChainNode& node) {
-        return std::tuple(!followed.contains(node.id), !node.guessed, is_end(node));
+        return std::tuple(!followed.contains(node.id), node.doubt.empty(), !node.guessed,
+                          !maybe_followed.contains(node.id), !has_room(node, said));
     };
     End end;
     for (const ChainNode& node : chain.nodes)
         if (node.vouched_for() && !node.sha256.empty() &&
             (!end.newest || rank(node) >= rank(*end.newest)))
             end.newest = &node;
-    for (const ChainNode& node : chain.nodes) {
-        if (node.missing || &node == end.newest) continue;
-        if (node.vouched_for() ? is_end(node) : !passed.contains(node.id))
+    for (const ChainNode& node : chain.nodes)
+        if ((!node.vouched_for() || (node.guessed && !followed.contains(node.id))) &&
+            !node.missing && &node != end.newest && !has_room(node, said))
             end.passed_over.push_back(node.id);
-    }
     return end;
 }
 
@@ -95,15 +104,30 @@ std::vector<std::string> unplaced_without(const Chain& chain, const ChainNode& g
     for (const ChainNode& node : chain.nodes)
         if (&node != &gone) rest.nodes.push_back(node);
     const auto followed = followers(rest);
+    const Rooms said = rooms(rest, From::manifests);
     std::vector<std::string> ids;
     for (const ChainNode& node : rest.nodes) {
-        if (node.missing) continue;
+        if (node.missing || has_room(node, said)) continue;
         const auto siblings = followed.find(node.previous_id);
-        if (!node.vouched_for() || !followed.contains(node.id) ||
-            (!node.guessed && siblings->second > 1))
+        if (!node.vouched_for() ||
+            (!node.guessed && (!followed.contains(node.id) || siblings->second > 1)))
             ids.push_back(node.id);
     }
     return ids;
+}
+
+void doubt_forks(Chain& chain) {
+    const Rooms passed = rooms(chain, From::guesses_too);
+    std::map<std::string_view, std::vector<ChainNode*>> following;
+    for (ChainNode& node : chain.nodes)
+        if (node.vouched_for() && !node.guessed && !has_room(node, passed))
+            following[node.previous_id].push_back(&node);
+    for (const auto& [previous, nodes] : following) {
+        if (nodes.size() == 1) continue;
+        for (ChainNode* node : nodes)
+            if (node->doubt.empty())
+                node->doubt = fork(*nodes[0], node == nodes[0] ? *nodes[1] : *node);
+    }
 }
 
 bool fits(const ChainNode& node, const ChainNode& follower) {
@@ -120,7 +144,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
         const auto found = by_id.find(id);
         return found != by_id.end() && !found->second->missing;
     };
-    const Rooms passed = rooms(chain);
+    const Rooms passed = rooms(chain, From::guesses_too);
     std::map<std::string_view, const ChainNode*> follower_of;  // of "": the first one
     std::set<std::string_view> seen;
     for (const ChainNode& node : chain.nodes) {
@@ -145,14 +169,7 @@ std::vector<Finding> check_chain(const Chain& chain) {
                                                 id, node.id)});
         if (!node.guessed && !has_room(node, passed)) {
             const ChainNode*& follower = follower_of[node.previous_id];
-            if (follower)
-                findings.push_back(about(
-                    node,
-                    node.previous_id.empty()
-                        ? fmt::format("the backups '{}' and '{}' both say that they are the first",
-                                      follower->id, node.id)
-                        : fmt::format("the backups '{}' and '{}' both follow on '{}'", follower->id,
-                                      node.id, node.previous_id)));
+            if (follower) findings.push_back(about(node, fork(*follower, node)));
             follower = &node;
         }
         if (node.previous_id.empty()) continue;

@@ -15,9 +15,9 @@ struct RemovedNote {
     std::string found_sha256;  // of the manifest as it was found; another one if it was damaged
     std::string previous_id, previous_sha256;
     std::vector<std::string> passed_over;  // as in Manifest
-    // The manifest was doubted or gone, or another one stood in its place, too. Where it stood is
-    // not known: `previous` is one that was there before or so, with its hash, and no link; and
-    // `passed_over` names all whose place only it may have told.
+    // The manifest was doubted or gone. Where it stood is not known: `previous` is one that was
+    // there before or so, with its hash, and no link; and `passed_over` names all whose place only
+    // it may have told.
     bool guessed = false;
     std::int64_t started_ms = 0;
     std::int64_t removed_ms = 0;

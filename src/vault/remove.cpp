@@ -9,13 +9,6 @@
 namespace davenport::vault {
 namespace {
 
-bool has_sibling(const Chain& chain, const ChainNode& node) {
-    return std::any_of(chain.nodes.begin(), chain.nodes.end(), [&](const ChainNode& other) {
-        return &other != &node && other.vouched_for() && !other.guessed &&
-               other.previous_id == node.previous_id;
-    });
-}
-
 RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::string& sha256_hex,
                      const Removal& why, const std::string& doubt, std::int64_t now_ms) {
     RemovedNote note;
@@ -29,11 +22,11 @@ RemovedNote note_for(const Chain& chain, const ChainNode& node, const std::strin
     note.previous_id = node.previous_id;
     note.previous_sha256 = node.previous_sha256;
     note.passed_over = node.passed_over;
-    note.guessed = !doubt.empty() || has_sibling(chain, node);
-    if (note.guessed) note.passed_over = unplaced_without(chain, node);
+    note.guessed = !doubt.empty();
     // What a manifest that is gone or can't be read says no more, and what one that is doubted says
     // wrongly, the order of the chain tells as well as it can.
-    if (!doubt.empty()) {
+    if (note.guessed) {
+        note.passed_over = unplaced_without(chain, node);
         note.previous_id = note.previous_sha256 = "";
         for (const ChainNode& other : chain.nodes) {
             if (&other == &node) break;

@@ -64,7 +64,7 @@ void judge(Chain& chain, const std::vector<VerifyingKey>& trusted) {
 Result<> renew_notes(blobs::BlobStore& store, const Chain& chain, const Signing& signing) {
     if (!signing.key) return {};
     for (const ChainNode& node : chain.nodes) {
-        if (!node.removed || !node.doubt.empty() || !node.trusted_key ||
+        if (!node.removed || !node.vouched_for() || !node.trusted_key ||
             *node.trusted_key + 1 >= signing.trusted.size())
             continue;
         const std::string name = "removed/" + node.id;

@@ -188,6 +188,17 @@ Result<std::string> Vault::doubt(std::string_view id) const {
     return stored ? std::string() : stored.error().message;
 }
 
+Result<std::int64_t> Vault::longest_lock_ms() const {
+    DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
+    std::int64_t longest = 0;
+    for (const ChainNode& node : chain->nodes) {
+        if (node.removed || !node.doubt.empty()) continue;
+        if (const auto manifest = read_manifest(*impl_->store, node.id, node.sha256))
+            longest = std::max(longest, manifest->locked_until_ms - manifest->finished_ms);
+    }
+    return longest;
+}
+
 Result<bool> Vault::is_foreign(std::string_view id) const {
     DAVENPORT_ASSIGN(const auto chain, impl_->catalog.chain());
     for (const ChainNode& node : chain->nodes)

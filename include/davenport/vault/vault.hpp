@@ -132,6 +132,9 @@ class Vault {
     // What speaks against its manifest; empty: nothing. Also for one that the chain says must be
     // there, or must have a note of its removal, and is or has not. not_found for all others.
     Result<std::string> doubt(std::string_view id) const;
+    // The longest time for which any backup was locked when it was made, of those that nothing
+    // speaks against; milliseconds. Reads every manifest.
+    Result<std::int64_t> longest_lock_ms() const;
     // Whether it comes from elsewhere: signed with a key that is not trusted here, where no trusted
     // key signed anything. Whose it is can't be judged then.
     Result<bool> is_foreign(std::string_view id) const;
