@@ -37,14 +37,17 @@ Result<std::unique_ptr<Runner>> Runner::create(std::shared_ptr<documents::Databa
         options.lease < 2 * options.heartbeat)
         return fail(ErrorCode::invalid_argument,
                     "jobs need a heartbeat and a poll above 0 and a lease of two heartbeats");
-    auto runner = std::make_unique<JobRunner>(std::move(control), clock, options);
+    auto runner = std::make_unique<JobRunner>(std::move(control), clock, std::move(options));
     DAVENPORT_TRY(runner->prepare());
     return runner;
 }
 
 JobRunner::JobRunner(std::shared_ptr<documents::Database> control, const Clock& clock,
                      Options options)
-    : store_(std::move(control), clock), clock_(clock), options_(options), owner_(make_owner()) {}
+    : store_(std::move(control), clock),
+      clock_(clock),
+      options_(std::move(options)),
+      owner_(make_owner()) {}
 
 JobRunner::~JobRunner() {
     stop(milliseconds(0));

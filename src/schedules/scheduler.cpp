@@ -87,14 +87,15 @@ Result<std::unique_ptr<Scheduler>> Scheduler::open(std::shared_ptr<documents::Da
     if (options.poll <= milliseconds(0) || options.start_timeout <= milliseconds(0))
         return fail(ErrorCode::invalid_argument,
                     "schedules need a poll and a start time-out above 0");
-    auto scheduler = std::make_unique<DurableScheduler>(std::move(control), clock, options);
+    auto scheduler =
+        std::make_unique<DurableScheduler>(std::move(control), clock, std::move(options));
     DAVENPORT_TRY(scheduler->prepare());
     return scheduler;
 }
 
 DurableScheduler::DurableScheduler(std::shared_ptr<documents::Database> control, const Clock& clock,
                                    Options options)
-    : store_(std::move(control), options), clock_(clock), options_(options) {}
+    : store_(std::move(control), options), clock_(clock), options_(std::move(options)) {}
 
 DurableScheduler::~DurableScheduler() {
     stop(milliseconds(0));

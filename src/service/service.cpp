@@ -56,7 +56,7 @@ Result<std::unique_ptr<documents::DocumentStore>> open_couchdb_store(
     DAVENPORT_ASSIGN(const auto probe, documents::open_couchdb(impatient));
     const auto control = probe->open(Service::control_database);
     if (!control && control.error().code != ErrorCode::not_found) return fail(control.error());
-    return documents::open_couchdb(std::move(options));
+    return documents::open_couchdb(options);
 }
 
 // The instance's own id, the same over restarts and for every instance of one control database.

@@ -140,7 +140,7 @@ Result<> Vault::append_attachment(std::string_view backup_id, std::string_view n
     content += bytes;
     if (impl_->keys.encrypts()) {
         DAVENPORT_ASSIGN(Keys::DataKey key, impl_->keys.make(Keys::Memory::forget));
-        content = seal_bytes(std::move(key), content, Ending::checksum);
+        content = seal_bytes(key, content, Ending::checksum);
     }
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
         DAVENPORT_ASSIGN(const auto blobs, store.list(prefix));

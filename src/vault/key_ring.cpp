@@ -46,7 +46,7 @@ Result<crypto::Secret> from_text(std::string_view text, std::string_view prefix)
 
 }  // namespace
 
-void KeyRing::use_master(crypto::Secret key) {
+void KeyRing::use_master(const crypto::Secret& key) {
     closing_.push_back({key_id(key), {}});
     add_old_master(key);
 }

@@ -76,7 +76,7 @@ class PlainBody final : public blobs::BlobReader {
 
 class EncryptedBody final : public blobs::BlobReader {
   public:
-    EncryptedBody(std::unique_ptr<blobs::BlobReader> blob, Header header, crypto::Secret key,
+    EncryptedBody(std::unique_ptr<blobs::BlobReader> blob, Header header, const crypto::Secret& key,
                   std::uint64_t stored)
         : blob_(std::move(blob)),
           header_(std::move(header)),
@@ -159,7 +159,7 @@ BlobSealer::BlobSealer(std::uint32_t flags, std::string_view field)
     header_ += field;
 }
 
-BlobSealer::BlobSealer(Keys::DataKey key, Ending ending)
+BlobSealer::BlobSealer(const Keys::DataKey& key, Ending ending)
     : BlobSealer(encrypted_flag | (ending == Ending::checksum ? checksum_flag : 0), key.field) {
     aead_.emplace(key.secret);
 }
@@ -203,7 +203,7 @@ void BlobSealer::seal_chunk(std::string_view chunk, bool last, std::string& out)
     out.append(reinterpret_cast<const char*>(tag.data()), tag.size());
 }
 
-std::string seal_bytes(Keys::DataKey key, std::string_view bytes, Ending ending) {
+std::string seal_bytes(const Keys::DataKey& key, std::string_view bytes, Ending ending) {
     BlobSealer sealer(std::move(key), ending);
     std::string sealed;
     sealer.add(bytes, sealed);

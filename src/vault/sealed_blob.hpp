@@ -39,7 +39,7 @@ enum class Ending { none, checksum };
 // Turns a stream into the bytes to store. Not thread-safe.
 class BlobSealer {
   public:
-    explicit BlobSealer(Keys::DataKey key, Ending ending = Ending::none);  // encrypts
+    explicit BlobSealer(const Keys::DataKey& key, Ending ending = Ending::none);  // encrypts
     static BlobSealer plain();
     // Appends to `out` what can be stored by now.
     void add(std::string_view bytes, std::string& out);
@@ -57,7 +57,8 @@ class BlobSealer {
     std::uint64_t chunks_ = 0;
 };
 
-std::string seal_bytes(Keys::DataKey key, std::string_view bytes, Ending ending = Ending::none);
+std::string seal_bytes(const Keys::DataKey& key, std::string_view bytes,
+                       Ending ending = Ending::none);
 
 // What a blob holds, in the clear: the reader itself when it is not sealed. `locked` and `corrupt`
 // when it can't be opened; ranges that were changed are `corrupt`. `keys` may be null.

@@ -41,7 +41,7 @@ Result<> seal_security(Manifest& manifest, Keys& keys) {
     for (DatabaseManifest& database : manifest.databases) {
         if (database.security.empty() || !keys.encrypts()) continue;
         DAVENPORT_ASSIGN(Keys::DataKey key, keys.make(Keys::Memory::forget));
-        database.sealed_security = to_base64(seal_bytes(std::move(key), database.security));
+        database.sealed_security = to_base64(seal_bytes(key, database.security));
         database.security.clear();
     }
     return {};

@@ -29,7 +29,6 @@ TEST_CASE("what was planted beside a backup is found for as long as it is there"
     SignedDisk disk;
     disk.fill(*disk.open(), 1, 5);
     Texts beside;
-    std::string planted = "f";
     SECTION("the first backup of another vault with the same key") {
         SignedDisk other;
         other.key = disk.key;
@@ -53,14 +52,15 @@ TEST_CASE("what was planted beside a backup is found for as long as it is there"
         disk.key = new_key();
         disk.trusted.push_back(disk.key->public_key());
         disk.fill(*disk.open(), 6, 7);
-        Manifest forged = backup("f", {}, 2);
+        const auto segment = must(write_segment(disk.open()->store(), {document("x", "forged")}));
+        Manifest forged = backup("f", {entry("db", {segment})}, 2);
         forged.previous_id = "b2";
         forged.previous_sha256 = to_hex(as_bytes(sha256(disk.read("manifests/b2"))));
         disk.write("manifests/f", encode(forged, stolen.get()));
         beside = {"b3", "f"};
     }
-    const auto base = must(disk.open()->base_for("db"));
-    CHECK(base->segments != must(disk.open()->manifest("f")).databases.at(0).segments);
+    const auto planted_segments = must(disk.open()->manifest("f")).databases.at(0).segments;
+    CHECK(must(disk.open()->base_for("db"))->segments != planted_segments);
     for (int i = 8; i < 11; ++i) {
         CHECK_FALSE(disk.verify().sound());
         for (const std::string& id : beside)

@@ -175,8 +175,8 @@ Result<> DeliveryStore::remove_ended_before(std::int64_t unix_ms, std::uint64_t 
         DAVENPORT_ASSIGN(const auto old, find(query));
         for (const DeliveryDocument& document : old) {
             // A conflict: another instance removed it, or somebody replays it just now.
-            const auto removed = documents::remove_record(
-                *control_, document_id(document.delivery.id), document.revision);
+            auto removed = documents::remove_record(*control_, document_id(document.delivery.id),
+                                                    document.revision);
             if (!removed && removed.error().code != ErrorCode::conflict &&
                 removed.error().code != ErrorCode::not_found)
                 return removed;

@@ -33,7 +33,7 @@ class StoredQueue final : public DeliveryQueue {
         : store_(std::move(control)),
           clock_(clock),
           policy_(std::move(policy)),
-          options_(options),
+          options_(std::move(options)),
           secret_(std::move(secret)),
           key_(std::move(key)) {
         for (unsigned i = 0; i < options_.concurrent; ++i)
@@ -104,7 +104,7 @@ class StoredQueue final : public DeliveryQueue {
             document.delivery.next_attempt_ms = document.since_ms = now;
             document.claim.clear();
             document.tries = 0;
-            const auto written = documents::retry_transient([&] { return store_.write(document); });
+            auto written = documents::retry_transient([&] { return store_.write(document); });
             if (written) {
                 offer(std::string(id));
                 return {};

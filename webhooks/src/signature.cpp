@@ -45,7 +45,7 @@ Result<std::string> shared_secret(documents::Database& control) {
         const json::object body{{"type", "webhook_signing"},
                                 {"secret", std::string(prefix) + to_base64(random_bytes(32))}};
         // Of several instances that begin at once one writes; all read what it wrote.
-        const auto written = documents::retry_transient(
+        auto written = documents::retry_transient(
             [&] { return documents::write_record(control, document, body, {}); });
         if (!written && written.error().code != ErrorCode::conflict) return written;
     }

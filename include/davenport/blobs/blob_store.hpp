@@ -50,8 +50,8 @@ class BlobReader {
     virtual Result<> read(std::uint64_t offset, std::size_t length, std::string& out) const = 0;
 };
 
-// Named byte strings: written whole, never changed but for `BlobWriter::replace`, listed by prefix, read by range; so
-// an object store can stand in for the directory engine. Thread-safe.
+// Named byte strings: written whole, never changed but for `BlobWriter::replace`, listed by prefix,
+// read by range; so an object store can stand in for the directory engine. Thread-safe.
 class BlobStore {
   public:
     virtual ~BlobStore() = default;

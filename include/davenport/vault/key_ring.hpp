@@ -18,7 +18,7 @@ namespace davenport::vault {
 class KeyRing {
   public:
     // What new keys are closed for. Either kind switches encryption on.
-    void use_master(crypto::Secret key);
+    void use_master(const crypto::Secret& key);
     void use_recipient(const crypto::PublicKey& recipient);
     // What only opens.
     void add_old_master(crypto::Secret key);
