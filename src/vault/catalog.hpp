@@ -30,8 +30,8 @@ struct ChainNode {
     // signatures.cpp
     std::string signature_fault;  // "is not signed"; empty: nothing, or no key is trusted
     // What speaks against its manifest or its note, or nothing: it is missing, can't be read, is
-    // not signed as it must be, or is not the one that the next backup follows on. What it says of
-    // times, locks and databases then is not to be relied on.
+    // not signed as it must be, is not the one that the next backup follows on, or another one
+    // claims its place. What it says of times, locks and databases then is not to be relied on.
     std::string doubt;
     // It is what the service wrote.
     bool vouched_for() const { return problem.empty() && signature_fault.empty(); }

@@ -56,10 +56,12 @@ std::map<std::string_view, std::size_t> followers(const Chain& chain) {
 }
 
 // A chain has one end. Another one was put beside it, whatever place it claims, to stand for what
-// was taken away. What the service removed without knowing its place stands anywhere. Asked of a
-// chain with nothing else wrong: any break makes an end.
+// was taken away. What the service removed without knowing its place stands anywhere, and what it
+// believed to come before that is no end. Asked of a chain with nothing else wrong: any break makes
+// an end.
 void check_end(const Chain& chain, std::vector<Finding>& findings) {
-    const auto followed = followers(chain);
+    std::set<std::string_view> followed;
+    for (const ChainNode& node : chain.nodes) followed.insert(node.previous_id);
     const Rooms passed = rooms(chain, From::guesses_too);
     const ChainNode* end = nullptr;
     for (const ChainNode& node : chain.nodes) {
@@ -77,15 +79,17 @@ void check_end(const Chain& chain, std::vector<Finding>& findings) {
 
 End end_of(const Chain& chain) {
     const auto followed = followers(chain);
+    // By a guess, on which something follows in turn.
     std::set<std::string_view> maybe_followed;
     for (const ChainNode& node : chain.nodes)
-        if (node.vouched_for()) maybe_followed.insert(node.previous_id);
+        if (node.vouched_for() && followed.contains(node.id))
+            maybe_followed.insert(node.previous_id);
     // What a guess makes room for loses that when the lost manifest comes back.
     const Rooms said = rooms(chain, From::manifests);
     // What is known goes before what is guessed, and what was aside before is no end.
     const auto rank = [&](const ChainNode& node) {
         return std::tuple(!followed.contains(node.id), node.doubt.empty(), !node.guessed,
-                          !maybe_followed.contains(node.id), !has_room(node, said));
+                          !has_room(node, said), !maybe_followed.contains(node.id));
     };
     End end;
     for (const ChainNode& node : chain.nodes)

@@ -194,7 +194,9 @@ Result<std::int64_t> Vault::longest_lock_ms() const {
     for (const ChainNode& node : chain->nodes) {
         if (node.removed || !node.doubt.empty()) continue;
         if (const auto manifest = read_manifest(*impl_->store, node.id, node.sha256))
-            longest = std::max(longest, manifest->locked_until_ms - manifest->finished_ms);
+            longest = std::max(
+                longest, std::min(manifest->locked_until_ms, latest_time_ms) -
+                             std::clamp<std::int64_t>(manifest->finished_ms, 0, latest_time_ms));
     }
     return longest;
 }

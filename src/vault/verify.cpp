@@ -83,7 +83,7 @@ class Verifier {
     void plan_backup(const ChainNode& node) {
         ++result_.backups;
         plan_appended(node.id);
-        if (!node.problem.empty()) return;  // check_links told it
+        if (!node.problem.empty()) return;  // check_chain told it
         const auto manifest = read_manifest(store_, node.id);
         if (!manifest) return find({node.id, {}}, "manifests/" + node.id, manifest.error().message);
         for (const DatabaseManifest& database : manifest->databases)

@@ -1,4 +1,5 @@
 // Two that claim one place in the chain, and a chain whose times go back.
+#include "../src/vault/notes.hpp"
 #include "tamper_support.hpp"
 
 using namespace davenport;
@@ -91,6 +92,10 @@ TEST_CASE("of two branches one can be given up") {
     disk.fill(*disk.open(), 8, 8);
     CHECK(disk.findings() == "");
     CHECK(disk.verify().head_id == "b8");
+    disk.write("manifests/b8", "nonsense");
+    must(disk.open()->remove("b8", "damaged"));
+    CHECK(disk.verify().head_id == "b7");
+    CHECK(disk.findings() == "");
 }
 
 TEST_CASE("one that was given up and comes back takes no place from the others") {
@@ -131,4 +136,38 @@ TEST_CASE("a clock that was set back, and then a removal that nobody knows the p
     CHECK(must(disk.open()->manifest("b5")).previous_id == "b4");
     CHECK(disk.findings() == "");
     CHECK(disk.open()->prune({}, {}));
+}
+
+TEST_CASE("what was aside before does not become the newest when the newest is lost") {
+    SignedDisk disk;
+    const auto vault = disk.open();
+    disk.fill(*vault, 1, 3);
+    const std::string third = disk.read("manifests/b3");
+    disk.write("manifests/b3", "nonsense");
+    disk.fill(*vault, 4, 4);
+    disk.write("manifests/b3", third);
+    disk.fill(*vault, 5, 6);
+    disk.write("manifests/b6", "nonsense");
+    must(vault->remove("b6", "damaged"));
+    CHECK(disk.verify().head_id == "b5");
+    disk.fill(*vault, 7, 7);
+    CHECK(must(vault->manifest("b7")).previous_id == "b5");
+    CHECK(disk.findings() == "");
+}
+
+TEST_CASE("a note that guessed its place before such notes named all ends") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 5);
+    RemovedNote note;
+    note.id = GENERATE("b3", "b5");
+    note.guessed = true;
+    note.previous_id = note.id == "b3" ? "b2" : "b4";
+    note.previous_sha256 = to_hex(as_bytes(sha256(disk.read("manifests/" + note.previous_id))));
+    note.sha256 = to_hex(as_bytes(sha256(disk.read("manifests/" + note.id))));
+    note.found_sha256 = std::string(64, 'a');
+    disk.write("removed/" + note.id, encode(note, disk.key.get()));
+    disk.remove("manifests/" + note.id);
+    CHECK(disk.findings() == "");
+    disk.fill(*disk.open(), 6, 7);
+    CHECK(disk.findings() == "");
 }

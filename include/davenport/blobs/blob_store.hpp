@@ -35,8 +35,7 @@ class BlobWriter {
     // other error the blob may be there or not, but never in part.
     virtual Result<> commit(std::string_view name) = 0;
     // As `commit`, but in place of the blob that is there, if one is: whoever opens `name` gets the
-    // one or the other, also after a crash. For what says the same in another form; nothing else is
-    // ever replaced.
+    // one or the other, also after a crash. For notes of removals alone.
     virtual Result<> replace(std::string_view name) = 0;
 };
 
