@@ -95,7 +95,10 @@ AccessLog::AccessLog(Format format, std::string_view level) : format_(format) {
     logger_ = std::move(logger);
 }
 
-AccessLog::~AccessLog() = default;
+// The pool first: its thread writes what is queued, and has ended when the sink goes.
+AccessLog::~AccessLog() {
+    thread_pool_.reset();
+}
 
 void AccessLog::write(std::string_view message, std::initializer_list<Field> fields) {
     if (!logger_) return;
