@@ -47,7 +47,8 @@ Result<json::object> backups_to_json(Service& service) {
         if (backup)
             row = row_of(*backup, service.retention());
         else if (backup.error().code == ErrorCode::corrupt ||
-                 backup.error().code == ErrorCode::unsupported)
+                 backup.error().code == ErrorCode::unsupported ||
+                 backup.error().code == ErrorCode::io)
             row = {{"id", id}, {"state", "damaged"}, {"message", backup.error().message}};
         else if (backup.error().code == ErrorCode::not_found)  // removed since it was listed
             continue;

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view manifest_prefix = "manifests/";
 constexpr std::string_view removed_prefix = "removed/";
 constexpr int max_attempts = 100;
+constexpr std::int64_t unread = -1;  // as a time, unlike any that is listed
 
 void read_manifest(std::string_view text, ChainNode& node) {
     node.sha256 = to_hex(as_bytes(sha256(text)));
@@ -118,6 +119,12 @@ Result<Catalog::Freshness> Catalog::update(std::map<std::string, Known>& known,
                    text.error().code == ErrorCode::corrupt) {
             fresh.node.problem = text.error().message;
             fresh.node.removed = blob.name.starts_with(removed_prefix);
+        } else if (text.error().code == ErrorCode::io) {
+            // One bad sector must not hide all other backups. It may be read the next time.
+            fresh.node.problem = text.error().message;
+            fresh.node.removed = blob.name.starts_with(removed_prefix);
+            fresh.blob.modified_ms = unread;
+            read_again_ = true;
         } else {
             return fail(std::move(text).error());
         }
@@ -135,7 +142,9 @@ Result<std::shared_ptr<const Chain>> Catalog::chain() {
     for (int attempt = 1;; ++attempt) {
         DAVENPORT_ASSIGN(manifests, store_.list(manifest_prefix));
         DAVENPORT_ASSIGN(removed, store_.list(removed_prefix));
-        if (chain_ && manifests == manifest_listing_ && removed == removed_listing_) return chain_;
+        if (chain_ && !read_again_ && manifests == manifest_listing_ && removed == removed_listing_)
+            return chain_;
+        read_again_ = false;
         DAVENPORT_ASSIGN(const Freshness first, update(manifests_, manifests));
         DAVENPORT_ASSIGN(const Freshness second, update(removed_, removed));
         if (first == Freshness::current && second == Freshness::current) break;

@@ -101,6 +101,7 @@ class Catalog {
     Listing manifest_listing_, removed_listing_;
     std::map<std::string, Known> manifests_, removed_;  // by blob name
     std::shared_ptr<const Chain> chain_;
+    bool read_again_ = false;  // the disk refused something
 };
 
 }  // namespace davenport::vault

@@ -92,9 +92,9 @@ Result<> remove_data(blobs::BlobStore& store, const Chain& chain, const Manifest
 
 // A manifest as it lies there.
 struct Stored {
-    std::string text;  // empty where it is longer than any manifest
+    std::string text;  // empty where it is longer than any manifest, or the disk refuses it
     std::uint64_t size = 0;
-    std::string sha256_hex;
+    std::string sha256_hex;  // empty where the disk refuses it
 };
 Result<Stored> read_stored(const blobs::BlobStore& store, const std::string& name) {
     constexpr std::uint64_t step = 1 << 20;
@@ -104,8 +104,10 @@ Result<Stored> read_stored(const blobs::BlobStore& store, const std::string& nam
     Sha256 hash;
     std::string part;
     for (std::uint64_t at = 0; at < stored.size; at += part.size()) {
-        DAVENPORT_TRY(
-            blob->read(at, static_cast<std::size_t>(std::min(step, stored.size - at)), part));
+        const auto read =
+            blob->read(at, static_cast<std::size_t>(std::min(step, stored.size - at)), part);
+        if (!read && read.error().code == ErrorCode::io) return Stored{{}, stored.size, {}};
+        if (!read) return fail(read.error());
         hash.update(part);
         if (stored.size <= max_manifest_bytes) stored.text += part;
     }

@@ -45,6 +45,15 @@ class Faults {
         const std::lock_guard lock(mutex_);
         damage_[name] = {0, 0, UINT64_MAX, true};
     }
+    // As from a bad sector; `accept` makes it good again.
+    void refuse(const std::string& name) {
+        const std::lock_guard lock(mutex_);
+        damage_[name] = {0, 0, UINT64_MAX, false, true};
+    }
+    void accept(const std::string& name) {
+        const std::lock_guard lock(mutex_);
+        damage_.erase(name);
+    }
     // Everything that was not committed is lost, and nothing works until the power is back.
     void power_off() {
         const std::lock_guard lock(mutex_);
@@ -78,6 +87,7 @@ class Faults {
         unsigned char mask = 0;
         std::uint64_t size = UINT64_MAX;
         bool is_short = false;
+        bool is_refused = false;
     };
     // Runs a call with what was planned for it.
     template <class Call>
@@ -210,6 +220,7 @@ class FaultyBlobStore final : public blobs::BlobStore {
         Result<> read(std::uint64_t offset, std::size_t length, std::string& out) const override {
             return faults_->run([&]() -> Result<> {
                 const Faults::Damage damage = faults_->damage(name_);
+                if (damage.is_refused) return fail(ErrorCode::io, "{}: bad sector", name_);
                 if (offset > size() || length > size() - offset)
                     return fail(ErrorCode::corrupt, "{} ends at {}", name_, size());
                 DAVENPORT_TRY(inner_->read(offset, length, out));

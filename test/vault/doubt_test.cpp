@@ -341,3 +341,39 @@ TEST_CASE("after damage and removals and mends and backups in any order the chai
     CHECK(disk.findings() == "");
     CHECK(disk.verify().head_id == fmt::format("b{}", last + 2));
 }
+
+TEST_CASE("a manifest or note that the disk refuses to read hides no other one") {
+    SignedDisk disk;
+    disk.fill(*disk.open(), 1, 4);
+    must(disk.open()->remove("b2", "test"));
+    const std::string id = GENERATE("b2", "b3", "b4");
+    const std::string name = (id == "b2" ? "removed/" : "manifests/") + id;
+    const auto faults = std::make_shared<Faults>();
+    const std::shared_ptr<blobs::BlobStore> blobs = must(blobs::open_directory(disk.root()));
+    const auto open = [&] {
+        return must(Vault::open(std::make_unique<FaultyBlobStore>(blobs, faults), disk.clock,
+                                chosen_ring(), {disk.key, disk.trusted}));
+    };
+    faults->refuse(name);
+    const auto vault = open();
+    CHECK_THAT(findings_text(must(vault->verify({}, {}))),
+               Contains(name) && Contains("bad sector"));
+    CHECK_THAT(must(vault->doubt(id)), Contains("bad sector"));
+    CHECK(vault->prune({{"b1", {.reason = "test"}}}, {}).error().code == ErrorCode::corrupt);
+    disk.fill(*vault, 5, 5);
+    SECTION("and is read again once it can be") {
+        faults->accept(name);
+        CHECK(findings_text(must(vault->verify({}, {}))) == "");
+        CHECK(must(vault->list()).size() == 4);
+        if (id != "b2") CHECK(must(vault->doubt(id)).empty());
+        must(vault->prune({{"b1", {.reason = "test"}}}, {}));
+    }
+    SECTION("or given up") {
+        must(vault->remove(id, "lost"));
+        faults->accept(name);  // what is written anew stands elsewhere on the disk
+        CHECK(findings_text(must(vault->verify({}, {}))) == "");
+    }
+    disk.fill(*vault, 6, 6);
+    faults->accept(name);
+    CHECK(disk.findings() == "");
+}
