@@ -116,15 +116,14 @@ Result<Catalog::Freshness> Catalog::update(std::map<std::string, Known>& known,
             freshness = Freshness::outdated;  // removed since it was listed
             continue;
         } else if (text.error().code == ErrorCode::too_large ||
-                   text.error().code == ErrorCode::corrupt) {
+                   text.error().code == ErrorCode::corrupt || text.error().code == ErrorCode::io) {
             fresh.node.problem = text.error().message;
             fresh.node.removed = blob.name.starts_with(removed_prefix);
-        } else if (text.error().code == ErrorCode::io) {
             // One bad sector must not hide all other backups. It may be read the next time.
-            fresh.node.problem = text.error().message;
-            fresh.node.removed = blob.name.starts_with(removed_prefix);
-            fresh.blob.modified_ms = unread;
-            read_again_ = true;
+            if (text.error().code == ErrorCode::io) {
+                fresh.blob.modified_ms = unread;
+                read_again_ = true;
+            }
         } else {
             return fail(std::move(text).error());
         }
